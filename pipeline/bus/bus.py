@@ -1,0 +1,307 @@
+"""The bus as the rest of the program sees it: one method a script, with deadlines."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from typing import Any
+
+from pipeline.bus import keys, runs
+from pipeline.bus.feed import Subscription
+from pipeline.bus.log import Log
+from pipeline.bus.redis import Argument, Scripts, asking, connect
+from pipeline.event import Event, Identity, State, Status, encode
+from pipeline.settings import Settings
+
+
+class Bus:
+    """All that is done with Redis. Safe to use from several threads; after a fork the connections are new.
+
+    Methods raise BusUnavailable when Redis does not answer in time.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self._scripts = Scripts(settings)
+        self._stage = connect(settings.redis_url, settings.script_timeout_ms / 1000)
+        self._quick = connect(settings.redis_url, settings.emit_deadline_ms / 1000)
+        self.log = Log(self._stage)
+
+    def _insist(self, script: str, key_names: Sequence[str], arguments: Sequence[Argument]) -> Any:
+        deadline = self.settings.script_deadline_seconds
+        return self._scripts.insist(self._stage, script, key_names, arguments, deadline)
+
+    # Events
+
+    def append(
+        self,
+        identity: Identity,
+        state: State,
+        emitter_key: str,
+        audience: str = "user",
+        took_ms: int | None = None,
+        ordinary_span: tuple[str, str] | None = None,
+    ) -> int:
+        """Writes one event and gives its id; a repeated `emitter_key` gives the first one's id and writes nothing.
+
+        `ordinary_span` is (message id, span id) of a span that this event opens or closes: see `end_open_spans`.
+        """
+        session_id = identity.session_id or ""
+        arguments: list[Argument] = [
+            session_id,
+            identity.user_id or "",
+            audience,
+            runs.route_of(identity),
+            str(state.event_status or "none"),
+            identity.fragment(),
+            state.fragment(),
+            self.settings.emitter_key_ttl_seconds * 1000,
+            "" if took_ms is None else took_ms,
+            ordinary_span[1] if ordinary_span else "",
+            self.settings.run_ttl_seconds * 1000,
+        ]
+        key_names = [
+            *keys.events(session_id),
+            keys.once(emitter_key),
+            keys.spans(ordinary_span[0] if ordinary_span else ""),
+        ]
+        reply = self._scripts.call(self._quick, "append", key_names, arguments)
+        return int(reply[1])
+
+    def end_open_spans(self, session_id: str, message_id: str, reason: str) -> None:
+        """Ends the ordinary spans of a process that died, as failed."""
+        name = keys.spans(message_id)
+        for span_id, packed in asking(lambda: self._stage.hgetall(name)).items():
+            route, _, identity = packed.decode().partition("\n")
+            state = State(Status.FAILED, reason=reason)
+            in_session = f'"session_id":"{session_id}"' in identity
+            arguments: list[Argument] = [session_id if in_session else "", "", "user" if in_session else "operator"]
+            arguments += [route, "failed", identity, state.fragment()]
+            arguments += [
+                self.settings.emitter_key_ttl_seconds * 1000,
+                "",
+                span_id,
+                self.settings.run_ttl_seconds * 1000,
+            ]
+            key_names = [*keys.events(session_id), keys.once(f"{span_id.decode()}:end"), name]
+            self._scripts.call(self._stage, "append", key_names, arguments)
+
+    def clock(self) -> tuple[str, int]:
+        """The log's epoch and its newest id."""
+        reply = self._scripts.call(self._stage, "clock", [keys.CLOCK, keys.LOG], [])
+        return reply[0].decode(), int(reply[1])
+
+    # Runs
+
+    def submit(
+        self,
+        message_id: str,
+        session_id: str,
+        user_id: str | None,
+        first_stage: str,
+        error: Identity,
+        queue: str,
+        message: bytes,
+    ) -> bool:
+        """Makes the run of an accepted message and sends its first stage; False when it was made before."""
+        arguments: list[Argument] = [
+            message_id,
+            session_id,
+            user_id or "",
+            first_stage,
+            self._grace_ms(),
+            message,
+            runs.route_of(error),
+            error.fragment(),
+        ]
+        key_names = [keys.run(message_id), keys.DUE, queue]
+        return bool(self._scripts.call(self._stage, "submit", key_names, arguments) == b"ok")
+
+    def begin(
+        self,
+        session_id: str,
+        message_id: str,
+        stage: str,
+        token: str,
+        holder: str,
+        spans: Sequence[runs.SpanStart],
+        fields: Sequence[str] = (),
+    ) -> runs.Begun:
+        """Takes a stage. Raises StageRefused when it is done, held by another, or its run has ended."""
+        arguments: list[Argument] = [message_id, stage, token, holder, self._lease_ms(), len(fields), *fields]
+        for span in spans:
+            arguments += span.arguments()
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE]
+        return runs.begun(self._insist("begin", key_names, arguments))
+
+    def end(
+        self,
+        session_id: str,
+        message_id: str,
+        stage: str,
+        token: str,
+        closings: Sequence[runs.Closing],
+        output: Any,
+        next_stage: str = "",
+        queue: str = "none",
+        message: bytes = b"",
+    ) -> list[runs.Closed]:
+        """Ends a stage and hands over; the run is complete without `next_stage`. Raises FenceLost."""
+        arguments: list[Argument] = [
+            message_id,
+            stage,
+            token,
+            next_stage,
+            self._grace_ms(),
+            encode(output),
+            message,
+        ]
+        for closing in closings:
+            arguments += closing.arguments()
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue]
+        return runs.closed(self._insist("end", key_names, arguments), 4)
+
+    def close(
+        self, session_id: str, message_id: str, token: str, closing: runs.Closing, output: Any = None
+    ) -> runs.Closed | None:
+        """Closes one span of a running stage; None when it was closed before. Raises FenceLost."""
+        arguments: list[Argument] = [token, *closing.arguments(), b"" if output is None else encode(output)]
+        reply = self._insist("close", [*keys.events(session_id), keys.run(message_id)], arguments)
+        if reply[0] == b"again":
+            return None
+        return runs.closed([reply[0], closing.name.encode(), *reply[1:]], 4)[0]
+
+    def progress(self, session_id: str, message_id: str, token: str, span: str, state: State) -> int | None:
+        """Writes a progress event; None when the caller does not hold the stage or the span is not open."""
+        key_names = [*keys.events(session_id), keys.run(message_id)]
+        reply = self._scripts.call(self._quick, "progress", key_names, [token, span, state.fragment()])
+        return int(reply[1]) if reply[0] else None
+
+    def release(
+        self,
+        session_id: str,
+        message_id: str,
+        stage: str,
+        by: tuple[str, str],
+        state: State,
+        wait_ms: int = 0,
+        queue: str = "none",
+        message: bytes = b"",
+    ) -> int | None:
+        """Gives a stage back to its queue and tells the next try's number; None when no try is left.
+
+        `by` is ("token", …) or ("holder", …). Raises FenceLost when it does not hold the stage.
+        """
+        arguments: list[Argument] = [
+            message_id,
+            stage,
+            *by,
+            self.settings.stage_tries_limit,
+            wait_ms,
+            self._grace_ms(),
+            message,
+            state.fragment(),
+        ]
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue, keys.answer(message_id)]
+        reply = self._insist("release", key_names, arguments)
+        if reply[0] == b"exhausted":
+            return None
+        if reply[0] == b"again":
+            return 0
+        runs.closed(reply[:1], 4)
+        return int(reply[1])
+
+    def fail(
+        self,
+        session_id: str,
+        message_id: str,
+        stage: str,
+        by: tuple[str, str],
+        state: State,
+        error: State,
+        run_status: str = "failed",
+    ) -> list[runs.Closed]:
+        """Ends a run that cannot be completed; `by` may also be ("any", ""). Raises FenceLost when it has ended.
+
+        Of `state` everything but status and text goes into the events of the open spans.
+        """
+        behind_text = state.fragment().partition(b'"event_data":')
+        arguments: list[Argument] = [
+            message_id,
+            stage,
+            *by,
+            run_status,
+            behind_text[1] + behind_text[2],
+            error.fragment(),
+        ]
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE]
+        return runs.closed(self._insist("fail", key_names, arguments), 5)
+
+    def chunk(self, session_id: str, message_id: str, token: str, attempt: int, offset: int, text: str) -> bool:
+        """Announces a piece of the answer; False when the caller does not hold the stage."""
+        frame = {"type": "chunk", "message_id": message_id, "attempt": attempt, "offset": offset, "text": text}
+        key_names = [keys.run(message_id), keys.answer(message_id)]
+        # By the stage's client: a piece that is dropped would leave a hole in the answer that is read late.
+        return bool(self._insist("chunk", key_names, [token, offset, text.encode(), encode(frame)]))
+
+    def run_state(self, message_id: str) -> runs.RunState:
+        """The run and its answer so far."""
+        key_names = [keys.run(message_id), keys.answer(message_id)]
+        status, stage, state, tries, answer = self._scripts.call(self._stage, "answer", key_names, [])
+        return runs.RunState(status.decode(), stage.decode(), state.decode(), int(tries or 0), answer.decode())
+
+    def run_fields(self, message_id: str, fields: Sequence[str]) -> list[bytes | None]:
+        """Some fields of a run's hash."""
+        return list(asking(lambda: self._stage.hmget(keys.run(message_id), list(fields))))
+
+    # Feeds
+
+    def subscribe(self) -> Subscription:
+        """A connection of its own that follows channels."""
+        client = connect(self.settings.redis_url, timeout_seconds=None)
+        return Subscription(client, self.settings.script_timeout_ms / 1000)
+
+    def session_events(self, session_id: str, after: int, limit: int) -> list[Event]:
+        """At most `limit` events of the session's stream behind `after`, oldest first."""
+        return self.log.read_stream(keys.session_stream(session_id), after, limit)
+
+    def latest_session_events(self, session_id: str, count: int) -> list[Event]:
+        """The newest `count` events of the session's stream, oldest first."""
+        return self.log.read_newest(keys.session_stream(session_id), count)
+
+    def sequence(self, session_id: str) -> int:
+        """How many events the session has had, as far as Redis knows."""
+        return int(asking(lambda: self._stage.get(keys.sequence(session_id))) or 0)
+
+    def forget_session(self, session_id: str, message_ids: Sequence[str]) -> None:
+        """Takes the session's stream and answers out of Redis; its numbering stays."""
+        names = [keys.session_stream(session_id), *(keys.answer(m) for m in message_ids)]
+        asking(lambda: self._stage.delete(*names))
+
+    def ping(self) -> None:
+        """Returns when Redis answers."""
+        asking(self._stage.ping)
+
+    def close_connections(self) -> None:
+        """Ends the connections."""
+        self._stage.close()
+        self._quick.close()
+
+    def _grace_ms(self) -> int:
+        return int(self.settings.queue_grace_seconds * 1000)
+
+    def _lease_ms(self) -> int:
+        return int(self.settings.lease_seconds * 1000)
+
+
+def open_bus(settings: Settings) -> Bus:
+    """A bus on `settings.redis_url`; nothing is sent yet."""
+    return Bus(settings)
+
+
+def new_token() -> str:
+    """A token that nobody else has."""
+    return secrets.token_hex(8)
+
+
+__all__ = ["Bus", "new_token", "open_bus"]

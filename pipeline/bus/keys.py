@@ -1,0 +1,53 @@
+"""The names of keys and channels. `{0}` is the shard's hash tag: all keys of a script lie on one cluster node."""
+
+from __future__ import annotations
+
+_TAG = "sf:{0}:"
+
+CLOCK = f"{_TAG}clock"
+LOG = f"{_TAG}log"
+DUE = f"{_TAG}due"
+CHANNELS = f"{_TAG}feed:"
+OPERATORS = f"{CHANNELS}operators"
+RECORDERS = "recorder"
+"""The consumer group of the recorder."""
+
+
+def session_stream(session_id: str) -> str:
+    """The stream of a session's newest events."""
+    return f"{_TAG}session:{session_id}"
+
+
+def sequence(session_id: str) -> str:
+    """The counter of a session's events."""
+    return f"{_TAG}seq:{session_id}"
+
+
+def run(message_id: str) -> str:
+    """The hash of a message's run."""
+    return f"{_TAG}run:{message_id}"
+
+
+def answer(message_id: str) -> str:
+    """The answer so far."""
+    return f"{_TAG}answer:{message_id}"
+
+
+def spans(message_id: str) -> str:
+    """The message's ordinary spans that are open."""
+    return f"{_TAG}spans:{message_id}"
+
+
+def once(emitter_key: str) -> str:
+    """What remembers an emitter key."""
+    return f"{_TAG}once:{emitter_key}"
+
+
+def session_channel(session_id: str) -> str:
+    """The channel of a session's frames."""
+    return f"{CHANNELS}session:{session_id}"
+
+
+def events(session_id: str) -> list[str]:
+    """The first four keys of every script that writes events."""
+    return [CLOCK, LOG, session_stream(session_id), sequence(session_id)]

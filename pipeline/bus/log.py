@@ -1,0 +1,120 @@
+"""Reading the streams: the durable log with its consumer group, and a session's own stream."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import redis
+
+from pipeline.bus import keys
+from pipeline.bus.redis import asking
+from pipeline.event import Event
+
+
+@dataclasses.dataclass(frozen=True)
+class Entry:
+    """An entry of the log: its stream id and its bytes, None where the field is missing."""
+
+    entry_id: str
+    wire: bytes | None
+
+
+def _id(entry_id: bytes) -> int:
+    return int(entry_id.partition(b"-")[0])
+
+
+def _entries(raw: Any) -> list[Entry]:
+    # A trimmed entry that is still pending comes back with no fields.
+    return [Entry(entry_id.decode(), (fields or {}).get(b"e")) for entry_id, fields in raw]
+
+
+class Log:
+    """The log and the sessions' streams."""
+
+    def __init__(self, client: redis.Redis) -> None:
+        self._client = client
+
+    def read_stream(self, name: str, after: int, limit: int) -> list[Event]:
+        """At most `limit` events of the stream `name` behind `after`, oldest first."""
+        raw = asking(lambda: self._client.xrange(name, f"({after}", "+", count=limit))
+        return [Event.from_wire(fields[b"e"]) for _, fields in raw]
+
+    def read_newest(self, name: str, count: int) -> list[Event]:
+        """The newest `count` events of the stream `name`, oldest first."""
+        raw = asking(lambda: self._client.xrevrange(name, "+", "-", count=count))
+        return [Event.from_wire(fields[b"e"]) for _, fields in reversed(raw)]
+
+    def read_log(self, after: int, before: int, limit: int) -> list[Entry]:
+        """At most `limit` entries of the log between two ids, both exclusive."""
+        return _entries(asking(lambda: self._client.xrange(keys.LOG, f"({after}", f"({before}", count=limit)))
+
+    def join(self) -> None:
+        """Makes the recorder's group, from the log's beginning, where it is missing."""
+        try:
+            asking(lambda: self._client.xgroup_create(keys.LOG, keys.RECORDERS, id="0", mkstream=True))
+        except redis.exceptions.ResponseError as error:
+            if not str(error).startswith("BUSYGROUP"):
+                raise
+
+    def read_new(self, consumer: str, limit: int, wait_ms: int) -> list[Entry]:
+        """At most `limit` entries that no consumer was given yet; waits up to `wait_ms` for the first.
+
+        `wait_ms` must be below the client's timeout.
+        """
+        return self._read(consumer, ">", limit, wait_ms)
+
+    def read_own(self, consumer: str, after: str, limit: int) -> list[Entry]:
+        """Entries that this consumer was given and has not acknowledged: those of its life before a restart."""
+        return self._read(consumer, after, limit, None)
+
+    def _read(self, consumer: str, cursor: str, limit: int, wait_ms: int | None) -> list[Entry]:
+        def read() -> Any:
+            return self._client.xreadgroup(
+                keys.RECORDERS, consumer, {keys.LOG: cursor}, count=limit, block=wait_ms or None
+            )
+
+        try:
+            raw = asking(read)
+        except redis.exceptions.ResponseError as error:
+            if not str(error).startswith("NOGROUP"):
+                raise
+            self.join()
+            raw = asking(read)
+        if not raw:
+            return []
+        streams = list(raw.values()) if isinstance(raw, dict) else [pairs for _, pairs in raw]
+        # RESP3 wraps a stream's entries in one more list.
+        pairs = streams[0][0] if isinstance(raw, dict) else streams[0]
+        return _entries(pairs)
+
+    def claim(self, consumer: str, idle_ms: int, limit: int) -> list[Entry]:
+        """Takes over entries that another consumer was given and left for `idle_ms`."""
+        reply = asking(
+            lambda: self._client.xautoclaim(keys.LOG, keys.RECORDERS, consumer, idle_ms, start_id="0-0", count=limit)
+        )
+        return _entries(reply[1])
+
+    def acknowledge(self, entries: list[Entry]) -> None:
+        """Says that the entries are stored."""
+        if entries:
+            asking(lambda: self._client.xack(keys.LOG, keys.RECORDERS, *(e.entry_id for e in entries)))
+
+    def trim(self) -> int:
+        """Drops what is stored: everything below the lowest entry that is not. Never by length."""
+        pending = asking(lambda: self._client.xpending(keys.LOG, keys.RECORDERS))
+        if pending["pending"]:
+            lowest = pending["min"].decode()
+        else:
+            groups = asking(lambda: self._client.xinfo_groups(keys.LOG))
+            delivered = next(g["last-delivered-id"] for g in groups if g["name"] == keys.RECORDERS.encode())
+            lowest = f"{_id(delivered)}-1"
+        return int(asking(lambda: self._client.xtrim(keys.LOG, minid=lowest, approximate=True)))
+
+    def backlog(self) -> int:
+        """How many entries wait to be stored, as far as Redis can tell."""
+        groups = asking(lambda: self._client.xinfo_groups(keys.LOG))
+        for group in groups:
+            if group["name"] == keys.RECORDERS.encode():
+                return int(group["lag"] or 0) + int(group["pending"])
+        return int(asking(lambda: self._client.xlen(keys.LOG)))

@@ -1,0 +1,119 @@
+-- Before every script that writes events: the clock, and append-and-announce.
+--
+-- KEYS[1]  clock    hash    last: newest event id; epoch: changes when the log was lost
+-- KEYS[2]  log      stream  every event of the shard, until it is recorded; entry id <id>-0, field e
+-- KEYS[3]  session  stream  the session's newest events, for replay
+-- KEYS[4]  seq      string  how many events the session has had; outlives its stream
+--
+-- In front of this text the loader writes the constants STREAM_LIMIT, STREAM_TTL_MS, SEQ_TTL_MS, RUN_TTL_MS
+-- and CHANNEL (the prefix of channels).
+--
+-- Numbers: an id is below 2^53, so a double holds it exactly; it must be written with %.0f, never by tostring.
+
+local function now_us()
+  local t = redis.call('TIME')
+  return (t[1] - 1577836800) * 1000000 + t[2]
+end
+
+local NOW = now_us()
+local LAST, EPOCH
+
+local function open_clock()
+  local clock = redis.call('HMGET', KEYS[1], 'last', 'epoch')
+  LAST, EPOCH = tonumber(clock[1] or nil), clock[2]
+  if LAST == nil or not EPOCH then
+    -- The clock was lost. If the log still lives, ids must go on behind its newest entry or every XADD would fail.
+    local info = redis.pcall('XINFO', 'STREAM', KEYS[2])
+    LAST = LAST or 0
+    if type(info) == 'table' and not info.err then
+      for i = 1, #info, 2 do
+        if info[i] == 'last-generated-id' then
+          LAST = math.max(LAST, tonumber(string.match(info[i + 1], '^%d+')))
+        end
+      end
+    end
+    EPOCH = EPOCH or string.format('%.0f', NOW)
+    redis.call('HSET', KEYS[1], 'last', string.format('%.0f', LAST), 'epoch', EPOCH)
+  end
+end
+
+-- The id as a date. Days to civil date: Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms".
+local function timestamp_of(id)
+  local us = id % 1000000
+  local seconds = (id - us) / 1000000 + 1577836800
+  local day = math.floor(seconds / 86400)
+  local rest = seconds - day * 86400
+  local z = day + 719468
+  local era = math.floor(z / 146097)
+  local doe = z - era * 146097
+  local yoe = math.floor((doe - math.floor(doe / 1460) + math.floor(doe / 36524) - math.floor(doe / 146096)) / 365)
+  local doy = doe - (365 * yoe + math.floor(yoe / 4) - math.floor(yoe / 100))
+  local mp = math.floor((5 * doy + 2) / 153)
+  local d = doy - math.floor((153 * mp + 2) / 5) + 1
+  local m = mp < 10 and mp + 3 or mp - 9
+  local y = yoe + era * 400 + (m <= 2 and 1 or 0)
+  return string.format('%04d-%02d-%02dT%02d:%02d:%02d.%06dZ', y, m, d, math.floor(rest / 3600),
+    math.floor(rest / 60) % 60, rest % 60, us)
+end
+
+-- Appends one event to the log and to its session's stream and announces it. `event` has: sid, uid ('' for none),
+-- audience (user or operator), route ("<type> <category> <priority>"), status, identity and state (pieces of JSON),
+-- attempt, took_ms and waited_ms (numbers, or nil). Returns the id.
+local function emit(event)
+  if LAST == nil then open_clock() end
+  LAST = math.max(LAST + 1, NOW)
+  local id = string.format('%.0f', LAST)
+  redis.call('HSET', KEYS[1], 'last', id)
+  local in_session = event.sid ~= '' and event.audience ~= 'operator'
+  local seq = 'null'
+  if in_session then
+    seq = redis.call('INCR', KEYS[4])
+    if seq == 1 or seq % 16 == 0 then redis.call('PEXPIRE', KEYS[4], SEQ_TTL_MS) end
+  end
+  local body = '{"id":' .. id .. ',"seq":' .. seq .. ',"timestamp":"' .. timestamp_of(LAST) .. '","attempt":' ..
+    (event.attempt or 'null') .. ',"processing_time_ms":' ..
+    (event.took_ms and string.format('%.0f', event.took_ms) or 'null') .. ',"queue_time_ms":' ..
+    (event.waited_ms and string.format('%.0f', event.waited_ms) or 'null') .. ',' .. event.identity .. ',' ..
+    event.state .. '}'
+  redis.call('XADD', KEYS[2], id .. '-0', 'e', body)
+  local announced = id .. ' ' .. event.route .. ' ' .. event.status .. '\n' .. body
+  if in_session then
+    redis.call('XADD', KEYS[3], 'MAXLEN', '~', STREAM_LIMIT, id .. '-0', 'e', body)
+    if seq == 1 or seq % 16 == 0 then redis.call('PEXPIRE', KEYS[3], STREAM_TTL_MS) end
+    redis.call('PUBLISH', CHANNEL .. 'session:' .. event.sid, announced)
+    if event.uid ~= '' then redis.call('PUBLISH', CHANNEL .. 'user:' .. event.uid, announced) end
+  end
+  redis.call('PUBLISH', CHANNEL .. 'operators', announced)
+  return LAST
+end
+
+local function split_lines(text)
+  local lines = {}
+  for line in string.gmatch(text or '', '[^\n]+') do lines[#lines + 1] = line end
+  return lines
+end
+
+-- A span's line in the run: "<start id>\n<stage that opened it>\n<route>\n<failed text as JSON>\n<identity>".
+local function read_span(run, name)
+  local packed = redis.call('HGET', run, 'span:' .. name)
+  if not packed then return nil end
+  local at, stage, route, failed, identity = string.match(packed, '^(%d+)\n([^\n]*)\n([^\n]*)\n([^\n]*)\n(.*)$')
+  return {name = name, at = tonumber(at), stage = stage, route = route, failed = failed, identity = identity}
+end
+
+-- Ends one open span of the run, by `took_us` of the caller's own clock or else by Redis's. Returns its end id.
+local function close_span(run, span, sid, uid, attempt, status, state, took_us)
+  local took = tonumber(took_us) or math.max(0, NOW - span.at)
+  local id = emit({sid = sid, uid = uid, audience = 'user', route = span.route, status = status,
+    identity = span.identity, state = state, attempt = attempt, took_ms = math.floor(took / 1000 + 0.5)})
+  return id, took
+end
+
+-- The names in `open` without those in `closed` (a set).
+local function without(open, closed)
+  local left = {}
+  for _, name in ipairs(open) do
+    if not closed[name] then left[#left + 1] = name end
+  end
+  return table.concat(left, '\n')
+end

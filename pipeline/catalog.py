@@ -1,0 +1,86 @@
+"""The catalogue of event types: category, priority, audience, and the sentence a user reads for each status."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pipeline import catalog_texts
+from pipeline.event import Category, Priority, Status, clean_text
+
+LANGUAGES = ("en", "sw", "fr")
+_PLACEHOLDER = re.compile(r"\{([a-z_]{1,40})\}")
+_VALUE_LIMIT_CHARACTERS = 400
+
+
+class Audience(enum.StrEnum):
+    """Who sees an event besides operators and auditors."""
+
+    USER = "user"
+    OPERATOR = "operator"
+
+
+@dataclasses.dataclass(frozen=True)
+class EventType:
+    """One line of the catalogue."""
+
+    name: str
+    category: Category = Category.WORKFLOW
+    priority: Priority = Priority.NORMAL
+    audience: Audience = Audience.USER
+
+
+STAGE_TYPES = (
+    "message_received",
+    "loading_history",
+    "agent_thinking",
+    "tool_search_documents",
+    "tool_search_webpages",
+    "tool_collection_stats",
+    "tool_extract_text",
+    "response_generation",
+    "saving_message",
+)
+SPAN_TYPE = "span"
+"""An ordinary OpenTelemetry span inside a stage, shown to operators."""
+
+CATALOG: Mapping[str, EventType] = {
+    **{name: EventType(name) for name in STAGE_TYPES},
+    "error": EventType("error", priority=Priority.HIGH),
+    SPAN_TYPE: EventType(SPAN_TYPE, Category.MONITORING, Priority.LOW, Audience.OPERATOR),
+}
+
+
+def lookup(name: str) -> EventType:
+    """The catalogue's line for `name`; an unknown type is an ordinary one that users see."""
+    return CATALOG.get(name) or EventType(name)
+
+
+def language_of(tag: str | None) -> str:
+    """The catalogue's language for a tag such as `fr-CA`; English for one it does not have."""
+    word = (tag or "").replace("_", "-").partition("-")[0].lower()
+    return word if word in LANGUAGES else "en"
+
+
+def render(template: str, values: Mapping[str, Any]) -> str:
+    """`template` with its `{name}` placeholders filled; one without a value is left out, with its extra space.
+
+    Only plain names are placeholders: no attribute, index or format can be reached.
+    """
+
+    def fill(match: re.Match[str]) -> str:
+        value = values.get(match[1])
+        return "" if value is None else clean_text(str(value), _VALUE_LIMIT_CHARACTERS)
+
+    return re.sub(r" {2,}", " ", _PLACEHOLDER.sub(fill, template)).strip()
+
+
+def user_message(event_type: str, status: Status | str, language: str, values: Mapping[str, Any] | None = None) -> str:
+    """The sentence for a user; `type:status` where the catalogue has none."""
+    texts = catalog_texts.TEXTS.get(event_type, {}).get(str(status))
+    if texts is None:
+        return f"{event_type}:{status}"
+    return render(texts.get(language_of(language)) or texts["en"], values or {})

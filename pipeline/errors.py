@@ -1,0 +1,56 @@
+"""The tree of Spanfeed's own errors; a class's docstring is its default message."""
+
+
+class SpanfeedError(Exception):
+    """Something in Spanfeed went wrong."""
+
+    def __init__(self, message: str | None = None) -> None:
+        super().__init__(message or (type(self).__doc__ or "").strip().splitlines()[0])
+
+
+class SettingError(SpanfeedError):
+    """A setting has a value that cannot be used."""
+
+
+class InvalidEvent(SpanfeedError):
+    """The event breaks a rule of its shape."""
+
+
+class InvalidCursor(SpanfeedError):
+    """The cursor is not the id of an event."""
+
+
+class BusUnavailable(SpanfeedError):
+    """Redis did not answer in time."""
+
+
+class StoreUnavailable(SpanfeedError):
+    """The database did not answer in time."""
+
+
+class FenceLost(SpanfeedError):
+    """The stage is no longer held by this worker."""
+
+
+class StageRefused(SpanfeedError):
+    """The stage may not begin: it is done, held by another worker, or its run has ended."""
+
+
+class StageFailed(SpanfeedError):
+    """The stage cannot do its work and trying again would not help."""
+
+
+class TransientFault(SpanfeedError):
+    """The stage could not do its work now; trying again may help."""
+
+    def __init__(self, message: str | None = None, retry_after_seconds: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_seconds = retry_after_seconds
+
+
+class RetrievalFailed(SpanfeedError):
+    """A document collection could not be searched."""
+
+
+class UnsupportedDocument(SpanfeedError):
+    """The file's format is not one that can be read."""

@@ -1,0 +1,43 @@
+"""Places at which a test of faults can kill a process or hold it: named in the code, armed by a setting.
+
+`SPANFEED_FAILPOINTS` is a list of `name=action@file`, separated by commas. `kill`: the first process that comes by
+while the file is missing makes it and kills itself (SIGKILL). `hold`: whoever comes by waits until the file is
+there, at most 60 s. Unarmed, a failpoint costs one look into an empty dictionary.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from pathlib import Path
+
+_HOLD_LIMIT_SECONDS = 60.0
+_POLL_SECONDS = 0.01
+
+
+class Failpoints:
+    """The armed failpoints of one process."""
+
+    def __init__(self, armed: str) -> None:
+        self._armed: dict[str, tuple[str, Path]] = {}
+        for line in filter(None, (part.strip() for part in armed.split(","))):
+            name, _, action = line.partition("=")
+            verb, _, file = action.partition("@")
+            self._armed[name] = (verb, Path(file))
+
+    def reach(self, name: str) -> None:
+        """Says that this process is at `name` now."""
+        action = self._armed.get(name)
+        if action is None:
+            return
+        verb, file = action
+        if verb == "kill":
+            try:
+                file.touch(exist_ok=False)
+            except FileExistsError:
+                return
+            os.kill(os.getpid(), signal.SIGKILL)
+        deadline = time.monotonic() + _HOLD_LIMIT_SECONDS
+        while verb == "hold" and not file.exists() and time.monotonic() < deadline:
+            time.sleep(_POLL_SECONDS)

@@ -1,0 +1,328 @@
+"""The one table of settings: name, environment variables, default, unit, help.
+
+Nothing else in Spanfeed reads the environment. A line of the table is a field of `Settings`;
+`docs/reference/settings.md` is checked against it by a test.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import typing
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, ClassVar
+
+from pipeline.errors import SettingError
+
+_TRUE = {"1", "true", "yes", "on"}
+_FALSE = {"0", "false", "no", "off", ""}
+
+
+def _setting(default: Any, env: str, help: str, unit: str = "", secret: bool = False) -> Any:
+    metadata = {"env": tuple(env.split()), "help": help, "unit": unit, "secret": secret}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+@dataclasses.dataclass(frozen=True, repr=False)
+class Settings:
+    """Every setting, typed; made by `load`."""
+
+    # Where things live
+    home: str = _setting("var", "SPANFEED_HOME", "Folder for everything the program writes.")
+    host: str = _setting("127.0.0.1", "SPANFEED_HOST", "Address the web server listens on.")
+    port: int = _setting(5000, "PORT SPANFEED_PORT", "Port the web server listens on.", "port")
+    database_url: str = _setting("", "DATABASE_URL", "Database; empty: a SQLite file in the home folder.", secret=True)
+    redis_url: str = _setting("", "REDIS_URL", "Redis; empty: `spanfeed up` starts a private one.", secret=True)
+    broker_url: str = _setting(
+        "", "SPANFEED_BROKER_URL CELERY_BROKER_URL", "Celery's broker; empty: the same Redis.", secret=True
+    )
+    chroma_host: str = _setting("", "CHROMA_HOST", "ChromaDB server; not supported yet, refused at start.")
+    chroma_port: int = _setting(8000, "CHROMA_PORT", "ChromaDB server's port.", "port")
+    log_level: str = _setting("INFO", "LOG_LEVEL", "Lowest level that is logged.")
+
+    # Doors
+    api_key: str = _setting("", "SPANFEED_API_KEY", "Key with all scopes; empty: made on first start.", secret=True)
+    reader_api_key: str = _setting("", "GOVSTACK_API_KEY", "Key that may read and write.", secret=True)
+    admin_api_key: str = _setting("", "GOVSTACK_ADMIN_API_KEY", "Key with all scopes.", secret=True)
+    secret_key: str = _setting(
+        "", "SPANFEED_SECRET_KEY", "Signs session tokens and cookies; empty: made on first start.", secret=True
+    )
+    token_ttl_seconds: int = _setting(3600, "SPANFEED_TOKEN_TTL_SECONDS", "Life of a session token.", "s")
+    public_chat: str = _setting(
+        "auto", "SPANFEED_PUBLIC_CHAT", "Visitors of the page may chat: on, off, or auto (only on loopback)."
+    )
+    open_feeds: bool = _setting(
+        False, "SPANFEED_OPEN_FEEDS", "A session's WebSocket is open to whoever knows its uuid4 id."
+    )
+    allowed_origins: str = _setting(
+        "", "SPANFEED_ALLOWED_ORIGINS", "Other origins whose pages may connect, separated by commas."
+    )
+    body_limit_bytes: int = _setting(262_144, "SPANFEED_BODY_LIMIT_BYTES", "Longest request body.", "bytes")
+    message_limit_characters: int = _setting(
+        16_384, "SPANFEED_MESSAGE_LIMIT_CHARACTERS", "Longest chat message.", "characters"
+    )
+    messages_per_minute: int = _setting(
+        60, "SPANFEED_MESSAGES_PER_MINUTE", "Chat messages per key, visitor or address.", "1/min"
+    )
+    requests_per_minute: int = _setting(
+        1_200, "SPANFEED_REQUESTS_PER_MINUTE", "Other requests per key, visitor or address.", "1/min"
+    )
+    answer_deadline_seconds: float = _setting(
+        120.0, "SPANFEED_ANSWER_DEADLINE_SECONDS", "How long POST /chat/ waits for the answer.", "s"
+    )
+
+    # The web server
+    web_processes: int = _setting(1, "SPANFEED_WEB_PROCESSES", "Web server processes.", "processes")
+    web_threads: int = _setting(64, "SPANFEED_WEB_THREADS", "Requests and open feeds per web process.", "threads")
+    feed_sockets_limit: int = _setting(
+        48, "SPANFEED_FEED_SOCKETS_LIMIT", "Open feeds per web process; above: 503.", "sockets"
+    )
+    feed_sockets_per_session_limit: int = _setting(
+        50, "SPANFEED_FEED_SOCKETS_PER_SESSION_LIMIT", "Open feeds per session and process.", "sockets"
+    )
+    feed_keepalive_seconds: float = _setting(
+        30.0, "SPANFEED_FEED_KEEPALIVE_SECONDS", "A keepalive frame after so long without a client message.", "s"
+    )
+    feed_send_timeout_seconds: float = _setting(
+        15.0, "SPANFEED_FEED_SEND_TIMEOUT_SECONDS", "A reader without progress for so long is closed (1013).", "s"
+    )
+    feed_queue_limit_bytes: int = _setting(
+        4_194_304, "SPANFEED_FEED_QUEUE_LIMIT_BYTES", "Waiting frames per feed; above: replayed later.", "bytes"
+    )
+    feed_frame_limit_bytes: int = _setting(
+        4_096, "SPANFEED_FEED_FRAME_LIMIT_BYTES", "Longest frame that a client may send.", "bytes"
+    )
+
+    # The bus
+    script_timeout_ms: int = _setting(2_000, "SPANFEED_SCRIPT_TIMEOUT_MS", "One call of a stage's script.", "ms")
+    script_deadline_seconds: float = _setting(
+        30.0, "SPANFEED_SCRIPT_DEADLINE_SECONDS", "How long a stage's begin or end is tried again.", "s"
+    )
+    emit_deadline_ms: int = _setting(50, "SPANFEED_EMIT_DEADLINE_MS", "Progress and ordinary events.", "ms")
+    session_stream_limit_events: int = _setting(
+        1_000, "SPANFEED_SESSION_STREAM_LIMIT_EVENTS", "Events kept in Redis per session for replay.", "events"
+    )
+    session_stream_ttl_seconds: int = _setting(
+        3_600, "SPANFEED_SESSION_STREAM_TTL_SECONDS", "How long they are kept after the last one.", "s"
+    )
+    sequence_ttl_seconds: int = _setting(
+        2_592_000, "SPANFEED_SEQUENCE_TTL_SECONDS", "How long a session's numbering outlives its last event.", "s"
+    )
+    run_ttl_seconds: int = _setting(3_600, "SPANFEED_RUN_TTL_SECONDS", "How long an ended run stays in Redis.", "s")
+    emitter_key_ttl_seconds: int = _setting(
+        900, "SPANFEED_EMITTER_KEY_TTL_SECONDS", "How long a repeated emit is recognised.", "s"
+    )
+    spans_per_stage_limit: int = _setting(
+        200, "SPANFEED_SPANS_PER_STAGE_LIMIT", "Ordinary spans shown to operators per stage.", "spans"
+    )
+
+    # The stages
+    worker_processes: int = _setting(4, "SPANFEED_WORKER_PROCESSES", "Children of the worker.", "processes")
+    stage_soft_time_limit_seconds: float = _setting(
+        90.0, "SPANFEED_STAGE_SOFT_TIME_LIMIT_SECONDS", "A stage is asked to stop.", "s"
+    )
+    stage_time_limit_seconds: float = _setting(
+        100.0, "SPANFEED_STAGE_TIME_LIMIT_SECONDS", "A stage's process is killed.", "s"
+    )
+    stage_tries_limit: int = _setting(3, "SPANFEED_STAGE_TRIES_LIMIT", "Tries of one stage.", "tries")
+    retry_backoff_seconds: float = _setting(
+        0.5, "SPANFEED_RETRY_BACKOFF_SECONDS", "Wait before the second try; doubled for each further one.", "s"
+    )
+    retry_backoff_limit_seconds: float = _setting(
+        8.0, "SPANFEED_RETRY_BACKOFF_LIMIT_SECONDS", "Longest wait before a further try.", "s"
+    )
+    lease_seconds: float = _setting(5.0, "SPANFEED_LEASE_SECONDS", "How long a begun stage is believed alive.", "s")
+    queue_grace_seconds: float = _setting(
+        10.0, "SPANFEED_QUEUE_GRACE_SECONDS", "How long a queued stage may wait before it is looked at.", "s"
+    )
+    history_turns_limit: int = _setting(
+        20, "SPANFEED_HISTORY_TURNS_LIMIT", "Earlier messages that a stage may look at.", "messages"
+    )
+
+    # Search and answers
+    passages_limit: int = _setting(5, "SPANFEED_PASSAGES_LIMIT", "Passages given to the answer.", "passages")
+    search_timeout_seconds: float = _setting(
+        10.0, "SPANFEED_SEARCH_TIMEOUT_SECONDS", "Longest search of one collection.", "s"
+    )
+    refusal_threshold: float = _setting(
+        0.72, "SPANFEED_REFUSAL_THRESHOLD", "Confidence below which nothing is claimed.", "0..1"
+    )
+    extractive_words_per_second: float = _setting(
+        40.0, "SPANFEED_EXTRACTIVE_WORDS_PER_SECOND", "Pace of quoted answers; 0: at once.", "words/s"
+    )
+    openai_base_url: str = _setting("", "OPENAI_BASE_URL", "OpenAI-compatible endpoint; empty: quoted answers.")
+    openai_api_key: str = _setting("", "OPENAI_API_KEY", "Its key.", secret=True)
+    openai_model: str = _setting("", "OPENAI_MODEL", "Its model.")
+    llm_connect_timeout_seconds: float = _setting(
+        5.0, "SPANFEED_LLM_CONNECT_TIMEOUT_SECONDS", "Reaching the model's endpoint.", "s"
+    )
+    llm_stall_timeout_seconds: float = _setting(
+        30.0, "SPANFEED_LLM_STALL_TIMEOUT_SECONDS", "Waiting for the first or the next token.", "s"
+    )
+    token_frame_interval_ms: int = _setting(
+        50, "SPANFEED_TOKEN_FRAME_INTERVAL_MS", "Tokens are gathered for so long into one frame.", "ms"
+    )
+
+    # The record
+    recorder_batch_limit_events: int = _setting(
+        1_000, "SPANFEED_RECORDER_BATCH_LIMIT_EVENTS", "Events in one transaction.", "events"
+    )
+    recorder_batch_wait_ms: int = _setting(50, "SPANFEED_RECORDER_BATCH_WAIT_MS", "How long a batch is gathered.", "ms")
+    retention_chat_hours: int = _setting(24, "SPANFEED_RETENTION_CHAT_HOURS", "Events of chat stages.", "h")
+    retention_audit_hours: int = _setting(8_760, "SPANFEED_RETENTION_AUDIT_HOURS", "Audit events.", "h")
+    retention_security_hours: int = _setting(8_760, "SPANFEED_RETENTION_SECURITY_HOURS", "Security events.", "h")
+    retention_other_hours: int = _setting(168, "SPANFEED_RETENTION_OTHER_HOURS", "All other events.", "h")
+    cleanup_interval_seconds: int = _setting(
+        3_600, "SPANFEED_CLEANUP_INTERVAL_SECONDS", "How often the scheduled cleanup runs.", "s"
+    )
+
+    # Traces
+    otlp_endpoint: str = _setting(
+        "",
+        "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_ENDPOINT",
+        "Ended spans are exported there; the other standard OTEL_ variables are honoured too.",
+    )
+    traces_exporter: str = _setting("otlp", "OTEL_TRACES_EXPORTER", "`none` turns the export off.")
+
+    # Tests of faults
+    failpoints: str = _setting(
+        "", "SPANFEED_FAILPOINTS", "Places at which a process kills itself or waits: only for tests of faults."
+    )
+
+    # Flower
+    flower_port: int = _setting(5555, "SPANFEED_FLOWER_PORT", "Flower's port; always on loopback.", "port")
+    flower_user: str = _setting("spanfeed", "SPANFEED_FLOWER_USER", "Flower's user.")
+    flower_password: str = _setting(
+        "", "SPANFEED_FLOWER_PASSWORD", "Flower's password; empty: made on first start.", secret=True
+    )
+
+    ENVIRONMENT_FILE: ClassVar[str] = ".env"
+
+    def __repr__(self) -> str:
+        shown = (
+            f"{f.name}={'***' if f.metadata['secret'] and getattr(self, f.name) else repr(getattr(self, f.name))}"
+            for f in dataclasses.fields(self)
+        )
+        return f"Settings({', '.join(shown)})"
+
+    @property
+    def home_path(self) -> Path:
+        """The home folder, absolute."""
+        return Path(self.home).expanduser().resolve()
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """`database_url` as SQLAlchemy reads it; the seeds' spellings are accepted."""
+        url = self.database_url
+        if not url:
+            return f"sqlite:///{self.home_path / 'spanfeed.db'}"
+        scheme, separator, rest = url.partition("://")
+        if scheme in {"postgres", "postgresql", "postgresql+asyncpg", "postgresql+psycopg2", "postgresql+psycopg"}:
+            return f"postgresql+psycopg{separator}{rest}"
+        if scheme.startswith("sqlite"):
+            return f"sqlite{separator}{rest}"
+        raise SettingError(f"DATABASE_URL must begin with postgresql:// or sqlite:///, not {scheme}://")
+
+    @property
+    def otlp_enabled(self) -> bool:
+        """Whether ended spans are exported."""
+        return bool(self.otlp_endpoint) and self.traces_exporter.lower() != "none"
+
+    @property
+    def celery_broker_url(self) -> str:
+        """The broker's address: its own, or the bus's Redis."""
+        return self.broker_url or self.redis_url
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """The allowed origins, lower case."""
+        return frozenset(o.strip().rstrip("/").lower() for o in self.allowed_origins.split(",") if o.strip())
+
+    @property
+    def public_chat_enabled(self) -> bool:
+        """Whether a visitor without a key may chat."""
+        word = self.public_chat.lower()
+        if word == "auto":
+            return self.host in {"127.0.0.1", "localhost", "::1"}
+        return word in _TRUE
+
+    def environment(self) -> dict[str, str]:
+        """Every setting as environment variables, for a child process."""
+        return {f.metadata["env"][0]: str(getattr(self, f.name)) for f in dataclasses.fields(self)}
+
+    def hide_secrets(self, text: str) -> str:
+        """`text` with every secret value cut out, for error messages and logs."""
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if field.metadata["secret"] and isinstance(value, str) and len(value) > 3:
+                text = text.replace(value, "***")
+        return text
+
+
+def _parse(field: dataclasses.Field[Any], kind: type, text: str, variable: str) -> Any:
+    try:
+        if kind is bool:
+            word = text.strip().lower()
+            if word not in _TRUE | _FALSE:
+                raise ValueError
+            return word in _TRUE
+        if kind is str:
+            return text.strip()
+        value = kind(text.strip())
+    except ValueError:
+        shown = "that value" if field.metadata["secret"] else repr(text)
+        raise SettingError(f"{variable} must be a {kind.__name__}, not {shown}") from None
+    if value < 0:
+        raise SettingError(f"{variable} must not be negative, but is {value}")
+    if field.metadata["unit"] == "port" and not 0 < value < 65_536:
+        raise SettingError(f"{variable} must be a port from 1 to 65535, but is {value}")
+    return value
+
+
+def read_environment_file(path: Path) -> dict[str, str]:
+    """The variables of a `.env` file: NAME=value a line, # comments, quotes around a value."""
+    if not path.is_file():
+        return {}
+    found: dict[str, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        line = line.strip()
+        if not line or line.startswith("#"):
+            continue
+        name, separator, value = line.removeprefix("export ").partition("=")
+        if not separator:
+            raise SettingError(f"{path.name}, line {number}: expected NAME=value")
+        value = value.strip()
+        if len(value) >= 2 and value[0] == value[-1] and value[0] in "'\"":
+            value = value[1:-1]
+        found[name.strip()] = value
+    return found
+
+
+def _value_of(variable: str, environment: Mapping[str, str]) -> str | None:
+    file = environment.get(f"{variable}_FILE")
+    if file:
+        try:
+            return Path(file).read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingError(f"{variable}_FILE cannot be read: {error.strerror}") from None
+    return environment.get(variable)
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this process: the environment, then `.env`, then the defaults.
+
+    A variable NAME may also be given as NAME_FILE, the path of a file that holds it.
+    Raises SettingError when a value cannot be used.
+    """
+    if environment is None:
+        environment = {**read_environment_file(Path(Settings.ENVIRONMENT_FILE)), **os.environ}
+    kinds = typing.get_type_hints(Settings)
+    values: dict[str, Any] = {}
+    for field in dataclasses.fields(Settings):
+        for variable in field.metadata["env"]:
+            text = _value_of(variable, environment)
+            if text is not None and text.strip():
+                values[field.name] = _parse(field, kinds[field.name], text, variable)
+                break
+    return Settings(**values)

@@ -1,0 +1,124 @@
+"""The tables; `migrations/` makes them, and a test compares the two."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Float,
+    ForeignKey,
+    Index,
+    Integer,
+    MetaData,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+    false,
+)
+
+# SQLite gives a number of its own only to INTEGER keys, never to BIGINT ones.
+_SERIAL = BigInteger().with_variant(Integer(), "sqlite")
+_JSON = JSON(none_as_null=True)
+_TIME = DateTime(timezone=True)
+
+metadata = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+
+sessions = Table(
+    "chat_sessions",
+    metadata,
+    Column("session_id", String(64), primary_key=True),
+    Column("owner", String(128), nullable=False),
+    Column("user_id", String(128)),
+    Column("language", String(8), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+)
+
+messages = Table(
+    "chat_messages",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("session_id", String(64), ForeignKey("chat_sessions.session_id", ondelete="CASCADE"), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("role", String(16), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("reason", String(50)),
+    Column("language", String(8), nullable=False),
+    Column("collection", String(64)),
+    Column("content", Text, nullable=False),
+    Column("partial", Boolean, nullable=False, server_default=false()),
+    Column("answer", _JSON),
+    Column("metadata", _JSON),
+    Column("trace_id", String(32)),
+    Column("confidence", Float),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+    UniqueConstraint("message_id", "role"),
+    Index(None, "session_id", "id"),
+)
+
+events = Table(
+    "events",
+    metadata,
+    Column("id", BigInteger, primary_key=True, autoincrement=False),
+    Column("seq", BigInteger),
+    Column("category", String(16), nullable=False),
+    Column("event_type", String(100), nullable=False),
+    Column("event_status", String(20)),
+    Column("priority", String(16), nullable=False),
+    Column("session_id", String(64)),
+    Column("message_id", String(64)),
+    Column("user_id", String(128)),
+    Column("correlation_id", String(128)),
+    Column("trace_id", String(32)),
+    Column("span_id", String(16)),
+    Column("parent_span_id", String(16)),
+    Column("task_id", String(64)),
+    Column("attempt", Integer),
+    Column("event_data", _JSON),
+    Column("metadata", _JSON),
+    Column("user_message", String(500)),
+    Column("timestamp", _TIME, nullable=False),
+    Column("processing_time_ms", BigInteger),
+    Column("queue_time_ms", BigInteger),
+    Column("source_system", String(64)),
+    Column("reason", String(50)),
+    Column("error_type", String(100)),
+    Index(None, "session_id", "id"),
+    Index(None, "message_id", "id"),
+    Index(None, "category", "id"),
+)
+Index("ix_events_timestamp", events.c.timestamp, postgresql_using="brin")
+
+event_minutes = Table(
+    "event_minutes",
+    metadata,
+    Column("minute", _TIME, primary_key=True),
+    Column("category", String(16), primary_key=True),
+    Column("event_type", String(100), primary_key=True),
+    Column("event_status", String(20), primary_key=True),
+    Column("events", BigInteger, nullable=False),
+    Column("timed", BigInteger, nullable=False),
+    Column("total_ms", BigInteger, nullable=False),
+    Column("longest_ms", BigInteger, nullable=False),
+)
+
+dead_letters = Table(
+    "dead_letters",
+    metadata,
+    Column("entry_id", String(40), primary_key=True),
+    Column("reason", String(500), nullable=False),
+    Column("payload", Text, nullable=False),
+    Column("created_at", _TIME, nullable=False),
+)

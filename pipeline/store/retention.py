@@ -1,0 +1,43 @@
+"""How long events are kept: hours by category."""
+
+from __future__ import annotations
+
+import datetime
+
+from pipeline.event import Category
+from pipeline.settings import Settings
+from pipeline.store import events
+from pipeline.store.engine import Store
+
+
+def hours_by_category(settings: Settings) -> dict[Category, int]:
+    """The retention of each category; chat stages are workflow, their tokens streaming."""
+    special = {
+        Category.WORKFLOW: settings.retention_chat_hours,
+        Category.STREAMING: settings.retention_chat_hours,
+        Category.AUDIT: settings.retention_audit_hours,
+        Category.SECURITY: settings.retention_security_hours,
+    }
+    return {category: special.get(category, settings.retention_other_hours) for category in Category}
+
+
+def cutoff_id(hours: float, now: datetime.datetime | None = None) -> int:
+    """The id before which events are older than `hours`."""
+    now = now or datetime.datetime.now(datetime.UTC)
+    return events.id_at(now - datetime.timedelta(hours=hours))
+
+
+def apply_retention(store: Store, settings: Settings, dry_run: bool = False) -> dict[str, int]:
+    """Deletes (or counts) what is older than its category's retention. Returns events by category."""
+    act = events.count_older if dry_run else events.delete_older
+    return {
+        str(category): act(store, cutoff_id(hours), [category])
+        for category, hours in hours_by_category(settings).items()
+    }
+
+
+def cleanup_older_than(store: Store, hours: float, dry_run: bool = False) -> int:
+    """Deletes (or counts) the chat events that are older than `hours`; audit and security stay. Returns how many."""
+    chat = [Category.WORKFLOW, Category.STREAMING]
+    act = events.count_older if dry_run else events.delete_older
+    return act(store, cutoff_id(hours), chat)
