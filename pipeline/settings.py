@@ -41,6 +41,8 @@ class Settings:
     chroma_port: int = _setting(8000, "CHROMA_PORT", "ChromaDB server's port.", "port")
     log_level: str = _setting("INFO", "LOG_LEVEL", "Lowest level that is logged.")
 
+    verbose: bool = _setting(False, "SPANFEED_VERBOSE", "`spanfeed up` shows every line of its processes.")
+
     # Doors
     api_key: str = _setting("", "SPANFEED_API_KEY", "Key with all scopes; empty: made on first start.", secret=True)
     reader_api_key: str = _setting("", "GOVSTACK_API_KEY", "Key that may read and write.", secret=True)

@@ -274,3 +274,16 @@ def delete_session(store: Store, session_id: str) -> bool:
     with store.write() as connection:
         connection.execute(delete(messages).where(messages.c.session_id == session_id))
         return connection.execute(delete(sessions).where(sessions.c.session_id == session_id)).rowcount == 1
+
+
+def unfinished(store: Store, session_id: str, limit: int) -> list[Message]:
+    """The session's newest messages that have no ending yet, oldest first."""
+    statement = (
+        select(*_MESSAGE_COLUMNS)
+        .where(messages.c.session_id == session_id, messages.c.role == USER, messages.c.status == "accepted")
+        .order_by(messages.c.id.desc())
+        .limit(limit)
+    )
+    with store.read() as connection:
+        rows = connection.execute(statement).all()
+    return [_message(row) for row in reversed(rows)]

@@ -1,0 +1,86 @@
+# Needs Python >= 3.11 and make. `make help` lists what it does.
+PYTHON ?= python3
+export PYTHON
+MAKEFLAGS += --no-print-directory
+
+VENV := .venv
+LOG := $(or $(SPANFEED_HOME),var)/logs/setup.log
+PROGRESS := $(VENV)/bin/python scripts/progress.py
+NODE := scripts/with-node.sh
+UV := $(VENV)/bin/uv
+UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-results -prune -o -type f \
+	! -name '*.tsbuildinfo' -print 2>/dev/null)
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-dev page run test test-programs lint format lock clean again
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+help: ## Lists what there is to make.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+
+run: setup page ## Starts everything; Ctrl-C ends it. PORT=… and SPANFEED_HOME=… are respected.
+	@exec $(VENV)/bin/spanfeed up
+
+setup: $(VENV)/.installed ## Makes the virtual environment with the pinned packages.
+	@:
+
+setup-dev: $(VENV)/.installed-dev
+	@:
+
+page: web/static/app/.built ## Builds the page, with a Node.js of its own where there is none.
+	@:
+
+test: setup-dev page test-programs lint ## Runs every check and every test.
+	@$(NODE) npm --prefix frontend test
+	@$(VENV)/bin/python -m pytest
+
+test-programs: setup-dev
+	@scripts/test-programs.sh
+
+lint: setup-dev frontend/node_modules/.installed ## Checks style, types and the direction of imports.
+	@$(VENV)/bin/ruff check
+	@$(VENV)/bin/ruff format --check
+	@$(VENV)/bin/mypy
+	@$(VENV)/bin/lint-imports
+	@$(NODE) npm --prefix frontend run check
+
+format: setup-dev ## Formats the Python code.
+	@$(VENV)/bin/ruff check --fix
+	@$(VENV)/bin/ruff format
+
+lock: setup-dev $(UV) ## Pins the newest allowed versions of all packages, with hashes.
+	@$(UV_COMPILE) --upgrade pyproject.toml -o requirements.txt
+	@$(UV_COMPILE) --upgrade --extra dev pyproject.toml -o requirements-dev.txt
+	@$(UV_COMPILE) --upgrade requirements-page.in -o requirements-page.txt
+
+clean: ## Removes what was built; what Spanfeed has stored in var/ stays.
+	@rm -rf $(VENV) web/static/app frontend/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .import_linter_cache .hypothesis
+	@find pipeline tasks web tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A virtual environment knows its own path, so that one in a folder that was moved is made again.
+ifneq ($(shell test -x $(VENV)/bin/python && cat $(VENV)/.installed 2>/dev/null),$(CURDIR))
+$(VENV)/.installed: again
+endif
+again: ;
+
+$(VENV)/.installed: requirements.txt pyproject.toml
+	@scripts/setup.sh
+	@pwd -P > $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.txt
+	@scripts/setup.sh dev
+	@touch $@
+
+$(UV):
+	@$(PROGRESS) "Installing uv" $(LOG) -- $(VENV)/bin/python -m pip install --disable-pip-version-check uv
+
+frontend/node_modules/.installed: frontend/package.json frontend/package-lock.json | $(VENV)/.installed
+	@$(NODE) $(PROGRESS) "Installing the page's packages" $(LOG) -- npm --prefix frontend ci --no-audit --no-fund
+	@mkdir -p $(@D) && touch $@
+
+web/static/app/.built: $(PAGE_SOURCES) frontend/node_modules/.installed
+	@$(NODE) $(PROGRESS) "Building the page" $(LOG) -- npm --prefix frontend run build
+	@mkdir -p $(@D) && touch $@

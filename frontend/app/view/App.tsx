@@ -1,0 +1,73 @@
+// The chat page: head, conversation, question.
+import { useEffect, useState, useSyncExternalStore } from "react";
+import type { Chat } from "../chat";
+import type { Memory } from "../storage";
+import { chooseLanguage, type Language } from "../texts";
+import { Composer } from "./Composer";
+import { Connection } from "./Connection";
+import { Header } from "./Header";
+import { LanguageContext, useLocale } from "./locale";
+import { Mark } from "./icons";
+import { Status } from "./Status";
+import { TurnCard } from "./TurnCard";
+import { useFollow } from "./follow";
+
+export function App({ chat, memory }: { chat: Chat; memory: Memory }) {
+  const [language, setLanguage] = useState(() => chooseLanguage(memory.language, navigator.languages));
+  useEffect(() => {
+    document.documentElement.lang = language;
+  }, [language]);
+  const choose = (next: Language) => {
+    memory.language = next;
+    setLanguage(next);
+  };
+  return (
+    <LanguageContext value={language}>
+      <Page chat={chat} language={language} onLanguage={choose} />
+    </LanguageContext>
+  );
+}
+
+interface PageProps {
+  chat: Chat;
+  language: Language;
+  onLanguage(language: Language): void;
+}
+
+function Page({ chat, language, onLanguage }: PageProps) {
+  const { t } = useLocale();
+  const { turns, feed, lostAt, sending, problem, sessionId } = useSyncExternalStore(chat.subscribe, chat.getSnapshot);
+  const message = (turn: (typeof turns)[number]) =>
+    turn.messageId === null ? undefined : feed?.state.messages[turn.messageId];
+  useFollow(turns.length);
+  return (
+    <div className="page" data-connection={feed?.status ?? "connecting"} data-session={sessionId ?? undefined}>
+      <Header onLanguage={onLanguage} onNew={() => chat.startAnew()} />
+      <Connection status={feed?.status ?? null} lostAt={lostAt} />
+      <main className="conversation" aria-label={t.conversation}>
+        {sessionId !== null && turns.length === 0 && <Welcome />}
+        {turns.map((turn) => (
+          <TurnCard key={turn.key} turn={turn} message={message(turn)} clockOffsetMs={feed?.clockOffsetMs ?? 0} />
+        ))}
+      </main>
+      <Status turns={turns} message={message} />
+      <Composer
+        sending={sending}
+        problem={problem}
+        onAsk={(question) => chat.ask(question, language)}
+        onType={() => chat.dismissProblem()}
+      />
+    </div>
+  );
+}
+
+function Welcome() {
+  const { t } = useLocale();
+  return (
+    <div className="welcome">
+      <Mark />
+      <h2>{t.emptyTitle}</h2>
+      <p>{t.emptyText}</p>
+    </div>
+  );
+}

@@ -1,0 +1,41 @@
+// The head of the page: its name, a new conversation, the language.
+import { isLanguage, type Language, languages } from "../texts";
+import { Mark, Plus } from "./icons";
+import { useLocale } from "./locale";
+
+interface HeaderProps {
+  onLanguage(language: Language): void;
+  onNew(): void;
+}
+
+export function Header({ onLanguage, onNew }: HeaderProps) {
+  const { language, t } = useLocale();
+  return (
+    <header className="header">
+      <h1 className="brand">
+        <Mark />
+        {t.title}
+      </h1>
+      <button type="button" className="quiet" data-testid="new" onClick={onNew}>
+        <Plus />
+        <span>{t.newConversation}</span>
+      </button>
+      <label className="language">
+        <span className="hidden">{t.language}</span>
+        <select
+          data-testid="language"
+          value={language}
+          onChange={(event) => {
+            if (isLanguage(event.target.value)) onLanguage(event.target.value);
+          }}
+        >
+          {Object.entries(languages).map(([code, name]) => (
+            <option key={code} value={code} lang={code}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+    </header>
+  );
+}

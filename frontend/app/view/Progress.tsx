@@ -1,0 +1,65 @@
+// What an answer card says about its work: one line, and the stages behind it.
+import { type ReactNode, useMemo, useState } from "react";
+import { elapsedMs, type Message, type MessageState, stageTree } from "../../client";
+import { formatDuration, formatRunning } from "../duration";
+import { splitSentence } from "../sentence";
+import { Check, Chevron, Cross } from "./icons";
+import { useLocale } from "./locale";
+import { StageList } from "./StageList";
+
+interface ProgressProps {
+  message: Message | undefined;
+  state: MessageState;
+  /** The server's time now. */
+  now: number;
+  startsOpen: boolean;
+}
+
+export function Progress({ message, state, now, startsOpen }: ProgressProps) {
+  const [open, setOpen] = useState(startsOpen);
+  const { t } = useLocale();
+  const tree = useMemo(() => (message ? stageTree(message) : []), [message]);
+  const running = state === "running";
+  if (tree.length === 0) {
+    return running ? <HeadLine state={state} words={message?.sentence || t.working} time={null} /> : null;
+  }
+  return (
+    <details className="progress" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>
+        <Summary message={message} state={state} now={now} />
+        <Chevron />
+      </summary>
+      <StageList nodes={tree} now={running && message?.state === "running" ? now : null} />
+    </details>
+  );
+}
+
+function Summary({ message, state, now }: Omit<ProgressProps, "startsOpen">) {
+  const { t, language } = useLocale();
+  const elapsed = message ? elapsedMs(message, now) : null;
+  if (state === "running") {
+    const time = elapsed === null ? null : formatRunning(elapsed, language);
+    return <HeadLine state={state} words={message?.sentence || t.working} time={time} />;
+  }
+  const known = message?.endedAt != null && elapsed !== null ? formatDuration(elapsed, language) : null;
+  const [plain, timed] = state === "answered" ? [t.answered, t.answeredIn] : [t.failed, t.failedAfter];
+  return <HeadLine state={state} words={known === null ? plain : timed(known)} time={null} />;
+}
+
+const signs: Record<MessageState, ReactNode> = {
+  running: <span className="spinner" />,
+  answered: <Check />,
+  failed: <Cross />,
+};
+
+function HeadLine({ state, words, time }: { state: MessageState; words: string; time: string | null }) {
+  return (
+    <span className="headline" data-state={state}>
+      <span className="sign" aria-hidden="true">
+        {signs[state]}
+      </span>
+      <span className="headline-words">{splitSentence(words).words}</span>
+      {time !== null && <span className="time">{time}</span>}
+    </span>
+  );
+}

@@ -1,0 +1,64 @@
+// The HTTP routes a chat page needs, one method each.
+import { type Credentials, type FetchLike, requestJson } from "./http";
+import type { Accepted, EventPage, History, MessageDocument } from "./types";
+
+export interface ApiOptions extends Credentials {
+  baseUrl?: string | undefined;
+  fetch?: FetchLike | undefined;
+}
+
+export interface Question {
+  message: string;
+  session_id: string;
+  language?: string;
+}
+
+export interface EventQuery {
+  after: number;
+  epoch?: string | null;
+  limit?: number;
+}
+
+export interface Api {
+  openSession(): Promise<{ session_id: string }>;
+  history(sessionId: string): Promise<History>;
+  ask(question: Question): Promise<Accepted>;
+  message(sessionId: string, messageId: string): Promise<MessageDocument>;
+  events(sessionId: string, query: EventQuery): Promise<EventPage>;
+}
+
+export const PAGE_LIMIT = 500;
+
+const part = encodeURIComponent;
+
+export function eventsPath(sessionId: string, { after, epoch, limit = PAGE_LIMIT }: EventQuery): string {
+  const known = epoch ? `&epoch=${part(epoch)}` : "";
+  return `/chat/events/${part(sessionId)}?after=${after}&limit=${limit}${known}`;
+}
+
+export function createApi(options: ApiOptions = {}): Api {
+  const base = (options.baseUrl ?? "").replace(/\/+$/, "");
+  const fetcher: FetchLike = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+  const get = (path: string) => requestJson(fetcher, base + path, {}, options);
+  const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
+    requestJson(fetcher, base + path, { method: "POST", body, headers }, options);
+  return {
+    openSession: async () => (await post("/page/session", {})) as { session_id: string },
+    history: async (sessionId) => (await get(`/chat/${part(sessionId)}`)) as History,
+    ask: async (question) => (await post("/chat/", question, { Prefer: "respond-async" })) as Accepted,
+    message: async (sessionId, messageId) =>
+      (await get(`/chat/${part(sessionId)}/messages/${part(messageId)}`)) as MessageDocument,
+    events: async (sessionId, query) => (await get(eventsPath(sessionId, query))) as EventPage,
+  };
+}
+
+/** The WebSocket's address; a relative base means the page's own server. */
+export function socketUrl(baseUrl: string, sessionId: string, query: EventQuery, token: string | null): string {
+  const page = (globalThis as { location?: { href: string } }).location?.href;
+  const url = new URL(`${baseUrl.replace(/\/+$/, "")}/chat/ws/events/${part(sessionId)}`, page);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  url.searchParams.set("after", String(query.after));
+  if (query.epoch) url.searchParams.set("epoch", query.epoch);
+  if (token) url.searchParams.set("token", token);
+  return url.href;
+}

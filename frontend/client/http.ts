@@ -1,0 +1,110 @@
+// One HTTP request and its ways to fail, in the words the server chose.
+
+export type FetchLike = (url: string, init?: RequestInit) => Promise<Response>;
+
+export type Token = string | (() => string | Promise<string>);
+
+export interface Credentials {
+  apiKey?: string | undefined;
+  token?: Token | undefined;
+}
+
+export interface Request {
+  method?: "GET" | "POST" | "DELETE";
+  body?: unknown;
+  headers?: Record<string, string>;
+}
+
+const REQUEST_MS = 15_000;
+
+/** `status` 0: no answer came at all. `detail` is a sentence one can show. */
+export class HttpError extends Error {
+  constructor(
+    readonly status: number,
+    readonly detail: string,
+    readonly retryAfterMs: number | null = null,
+  ) {
+    super(detail || `HTTP ${status}`);
+    this.name = "HttpError";
+  }
+
+  get refused(): boolean {
+    return this.status === 401 || this.status === 403;
+  }
+}
+
+export async function tokenText(token: Token | undefined): Promise<string | null> {
+  const text = typeof token === "function" ? await token() : token;
+  return text || null;
+}
+
+async function authorization({ apiKey, token }: Credentials): Promise<Record<string, string>> {
+  if (apiKey) return { "X-API-Key": apiKey };
+  const text = await tokenText(token);
+  return text ? { Authorization: `Bearer ${text}` } : {};
+}
+
+/** What a problem document says: one sentence, or one for each field that is wrong. */
+export function problemSentence(body: unknown): string {
+  if (typeof body !== "object" || body === null) return "";
+  const { detail, title } = body as { detail?: unknown; title?: unknown };
+  if (typeof detail === "string" && detail) return detail;
+  if (Array.isArray(detail)) return detail.map(fieldSentence).filter(Boolean).join("; ");
+  return typeof title === "string" ? title : "";
+}
+
+function fieldSentence(item: unknown): string {
+  if (typeof item !== "object" || item === null) return "";
+  const { loc, msg } = item as { loc?: unknown; msg?: unknown };
+  const field = Array.isArray(loc) ? loc.filter((part) => part !== "body").join(".") : "";
+  return field && typeof msg === "string" ? `${field}: ${msg}` : String(msg ?? "");
+}
+
+export function retryAfterMs(header: string | null, now: number): number | null {
+  if (!header) return null;
+  const seconds = Number(header);
+  const ms = Number.isFinite(seconds) ? seconds * 1000 : Date.parse(header) - now;
+  return Number.isFinite(ms) && ms >= 0 ? ms : null;
+}
+
+export async function requestJson(
+  fetcher: FetchLike,
+  url: string,
+  request: Request,
+  credentials: Credentials,
+): Promise<unknown> {
+  const { method = "GET", body, headers = {} } = request;
+  const init: RequestInit = {
+    method,
+    headers: {
+      Accept: "application/json",
+      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
+      ...(await authorization(credentials)),
+      ...headers,
+    },
+    cache: "no-store",
+    signal: AbortSignal.timeout(REQUEST_MS),
+  };
+  if (body !== undefined) init.body = JSON.stringify(body);
+  return read(await answer(fetcher, url, init));
+}
+
+async function answer(fetcher: FetchLike, url: string, init: RequestInit): Promise<Response> {
+  try {
+    return await fetcher(url, init);
+  } catch {
+    throw new HttpError(0, "");
+  }
+}
+
+async function read(response: Response): Promise<unknown> {
+  let body: unknown = null;
+  try {
+    body = await response.json();
+  } catch {
+    if (response.ok) throw new HttpError(0, "");
+  }
+  if (response.ok) return body;
+  const wait = retryAfterMs(response.headers.get("Retry-After"), Date.now());
+  throw new HttpError(response.status, problemSentence(body), wait);
+}

@@ -1,0 +1,58 @@
+// What a feed shows to the outside: its state, its news by name, and the server's time as heard.
+import type { Clock } from "./clock";
+import type { FeedState } from "./fold";
+import type { FeedEvent, Frame } from "./types";
+
+/** `reconnecting` says nothing about the messages: only their own terminal events do. */
+export type FeedStatus = "connecting" | "live" | "reconnecting" | "polling" | "closed";
+
+export interface FeedSnapshot {
+  status: FeedStatus;
+  /** Since when nothing has come through; null while the feed works. */
+  lostAt: number | null;
+  lastId: number;
+  epoch: string | null;
+  missed: number;
+  /** Server time minus local time. */
+  clockOffsetMs: number;
+  state: FeedState;
+}
+
+export interface FeedNames {
+  /** Each event once, in order. */
+  event: FeedEvent;
+  /** Each frame of the WebSocket as it came, repeats included. */
+  frame: Frame;
+  status: FeedStatus;
+  /** All that was known is forgotten; the server's history is the truth. */
+  reset: string | null;
+  /** HTTP's 401 or 403, or the WebSocket's 4401 for a token that has expired. */
+  unauthorized: number;
+}
+
+/** Events arrive late, never early: the largest difference seen is the nearest to the truth. */
+export class ServerTime {
+  private offset: number | null = null;
+
+  constructor(private readonly clock: Clock) {}
+
+  get offsetMs(): number {
+    return this.offset ?? 0;
+  }
+
+  /** The server says what time it is now. */
+  told(timestamp: string): void {
+    this.offset = this.difference(timestamp) ?? this.offset;
+  }
+
+  /** Something that happened at this time has arrived just now. */
+  heard(timestamp: string): void {
+    const difference = this.difference(timestamp);
+    if (difference !== null && (this.offset === null || difference > this.offset)) this.offset = difference;
+  }
+
+  private difference(timestamp: string): number | null {
+    const time = Date.parse(timestamp);
+    return Number.isNaN(time) ? null : time - this.clock.now();
+  }
+}

@@ -1,0 +1,20 @@
+"""The Celery app (`celery -A tasks`). Importing it loads no stage: a sender knows tasks by name only."""
+
+from __future__ import annotations
+
+from celery import Celery
+
+STAGES = ("receive", "history", "think", "search", "generate", "save")
+
+app = Celery("spanfeed", include=["tasks.worker", *(f"tasks.stages.{stage}" for stage in STAGES), "tasks.maintenance"])
+app.config_from_object("celeryconfig")
+
+
+def task_name(stage: str) -> str:
+    """The name of a stage's task."""
+    return f"spanfeed.{stage}"
+
+
+def queue_name(stage: str) -> str:
+    """The name of a stage's queue."""
+    return f"spanfeed.{stage}"

@@ -1,0 +1,110 @@
+"""What the worker's main process does when a stage's child cannot speak any more: killed, or over its time limit.
+
+Celery calls a request's methods there, in a thread that serves all children: a client of its own with a short
+timeout keeps one slow answer from holding the others up.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import logging
+import os
+from typing import Any
+
+from billiard.exceptions import WorkerLostError
+from celery.worker.request import Request
+
+from pipeline import settings as settings_table
+from pipeline.bus import Bus, open_bus
+from pipeline.context import CARRIED, Audience, audience_of, from_headers
+from pipeline.errors import BusUnavailable, FenceLost
+from pipeline.event import Reason
+from pipeline.settings import Settings
+from pipeline.tracing import Tracing
+from tasks.failure import fail_run, progress_of_retry
+from tasks.runtime import holder_of
+
+logger = logging.getLogger(__name__)
+_TIMEOUT_MS = 500
+_DEADLINE_SECONDS = 0.4
+
+
+@dataclasses.dataclass(frozen=True)
+class _Closing:
+    bus: Bus
+    tracing: Tracing
+
+
+@functools.cache
+def _closing(pid: int) -> _Closing:
+    settings: Settings = dataclasses.replace(
+        settings_table.load(), script_timeout_ms=_TIMEOUT_MS, script_deadline_seconds=_DEADLINE_SECONDS
+    )
+    return _Closing(open_bus(settings), Tracing(settings, component="worker"))
+
+
+class StageRequest(Request):
+    """A stage's message in the worker's main process."""
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        """A child was lost: the run is queued again (Celery gives the message back), or fails when no try is left."""
+        error = getattr(exc_info.exception, "exc", exc_info.exception)
+        lost = isinstance(error, WorkerLostError | SystemExit | KeyboardInterrupt)
+        if lost and not self._already_revoked and not self._already_cancelled and self._lose() == "failed":
+            # Nothing is to be given back: the run has ended.
+            self.acknowledge()
+            self.send_event("task-failed", exception="WorkerLostError()", traceback="")
+            return None
+        return super().on_failure(exc_info, send_failed_event, return_ok)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        """The hard time limit: the child is killed and the run fails."""
+        if not soft:
+            self._fail(Reason.TIMEOUT, "TimeLimitExceeded")
+        super().on_timeout(soft, timeout)
+
+    def _ids(self) -> tuple[str, str]:
+        session_id, message_id = self.args[:2]
+        return str(session_id), str(message_id)
+
+    def _audience(self) -> Audience:
+        headers = {name: self.request_dict[name] for name in CARRIED if self.request_dict.get(name)}
+        return audience_of(from_headers(headers)) or Audience(*self._ids(), None, "en")
+
+    def _stage(self) -> str:
+        return str(self.name).partition(".")[2]
+
+    def _by(self) -> tuple[str, str]:
+        return ("holder", holder_of(self.worker_pid))
+
+    def _lose(self) -> str:
+        """`queued`, `failed`, or `kept` when the child did not hold the stage (or Redis cannot be asked)."""
+        closing = _closing(os.getpid())
+        audience = self._audience()
+        state = progress_of_retry(audience.language, "WorkerLostError", Reason.WORKER_LOST, 0, str(self.id))
+        try:
+            closing.bus.end_open_spans(audience.session_id, audience.message_id, Reason.WORKER_LOST)
+            tries = closing.bus.release(audience.session_id, audience.message_id, self._stage(), self._by(), state)
+        except FenceLost:
+            return "kept"
+        except BusUnavailable as error:
+            logger.error("a lost child could not be told to the bus: %s", error)
+            return "kept"
+        if tries is not None:
+            return "queued"
+        self._fail(Reason.WORKER_LOST, "WorkerLostError")
+        return "failed"
+
+    def _fail(self, reason: Reason, error_type: str) -> None:
+        closing = _closing(os.getpid())
+        audience = self._audience()
+        try:
+            closing.bus.end_open_spans(audience.session_id, audience.message_id, reason)
+            fail_run(
+                closing.bus, closing.tracing, audience, self._stage(), self._by(), reason, error_type, str(self.id)
+            )
+        except FenceLost:
+            return
+        except BusUnavailable as error:
+            logger.error("the end of a stage could not be told to the bus: %s", error)

@@ -1,0 +1,37 @@
+"""The door for commands that change the document index."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipeline.settings import Settings
+from pipeline.store.documents import DocumentIndex
+from tasks.rag import ingest
+from tasks.rag.ingest import Progress, Report
+from tasks.rag.retriever import Collection
+from tasks.resources import INDEX_FILE, retriever
+
+
+def add(settings: Settings, collection: str, path: Path, on_progress: Progress, mirror: bool = False) -> Report:
+    """Indexes a file or a folder; see `tasks.rag.ingest.add_path`."""
+    return ingest.add_path(_index(settings), collection, path, on_progress, mirror=mirror)
+
+
+def listed(settings: Settings) -> list[Collection]:
+    """The collections of the index."""
+    return retriever(settings).collections()
+
+
+def paths(settings: Settings, collection: str) -> list[str]:
+    """The documents of a collection."""
+    return [document.path for document in _index(settings).documents(collection)]
+
+
+def remove(settings: Settings, collection: str, path: str | None) -> tuple[int, int]:
+    """Takes a document, or all of the collection, out of the index. Returns how many documents and chunks went."""
+    return _index(settings).remove(collection, path)
+
+
+def _index(settings: Settings) -> DocumentIndex:
+    settings.home_path.mkdir(parents=True, exist_ok=True)
+    return DocumentIndex(settings.home_path / INDEX_FILE)

@@ -1,0 +1,111 @@
+"""generate: has the answer written, and announces it piece by piece while it is."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import time
+from collections.abc import Sequence
+
+from pipeline import semconv
+from pipeline.errors import FenceLost
+from pipeline.tracing import current_stage_span
+from tasks.llm.model import Answer, Model, Question, Turn
+from tasks.rag.retriever import Passage
+from tasks.resources import model
+from tasks.stage import Ending, Opening, Outcome, StageRun, stage
+
+SPAN = "response_generation"
+
+
+def opens(_: StageRun) -> Sequence[Opening]:
+    """response_generation."""
+    return [Opening(SPAN)]
+
+
+@stage("generate", opens=opens, reads=("receive", "history", "think", "search"))
+def generate(run: StageRun) -> Outcome:
+    """Streams the answer's pieces; what is saved is their concatenation."""
+    author = model(run.runtime.settings)
+    answer = _write(run, author, _question(run))
+    _describe(author, answer)
+    output = {
+        "text": answer.text,
+        "sources": [source.to_dict() for source in answer.sources],
+        "confidence": round(answer.confidence, 4),
+        "retriever_type": answer.retriever_type,
+        "refused": answer.refused,
+        "usage": None if answer.usage is None else dataclasses.asdict(answer.usage),
+        "follow_ups": list(answer.follow_ups),
+    }
+    data = {"sources": len(answer.sources), "confidence": output["confidence"], "refused": answer.refused}
+    return Outcome(output, [Ending(SPAN, data)], "save")
+
+
+def _question(run: StageRun) -> Question:
+    plan = run.inputs["think"]
+    found = run.inputs.get("search", {"passages": [], "confidence": 0.0, "search_failed": False})
+    return Question(
+        text=run.inputs["receive"]["text"],
+        standalone=plan["standalone"],
+        language=run.language,
+        mode=plan["mode"],
+        history=tuple(Turn(**turn) for turn in run.inputs.get("history", [])),
+        passages=tuple(Passage.from_dict(passage) for passage in found["passages"]),
+        confidence=found["confidence"],
+        search_failed=found["search_failed"],
+    )
+
+
+class _Voice:
+    """Announces pieces gathered into frames: the first at once, then one an interval."""
+
+    def __init__(self, run: StageRun) -> None:
+        self._run = run
+        self._interval_seconds = run.runtime.settings.token_frame_interval_ms / 1000
+        self._waiting = ""
+        self._offset = 0
+        self._spoke = 0.0
+
+    def say(self, piece: str) -> None:
+        """Takes a piece, or '' when only time has passed. Raises FenceLost."""
+        self._waiting += piece
+        if self._waiting and time.monotonic() - self._spoke >= self._interval_seconds:
+            self.flush()
+
+    def flush(self) -> None:
+        """Announces what waits. Raises FenceLost."""
+        if not self._waiting:
+            return
+        run, text = self._run, self._waiting
+        if not run.runtime.bus.chunk(run.session_id, run.message_id, run.token, run.attempt, self._offset, text):
+            raise FenceLost
+        self._offset += len(text)
+        self._waiting = ""
+        self._spoke = time.monotonic()
+        run.runtime.failpoints.reach("generate.spoke")
+
+
+def _write(run: StageRun, author: Model, question: Question) -> Answer:
+    voice = _Voice(run)
+    with contextlib.closing(author.stream(question, stopped=lambda: False)) as pieces:
+        while True:
+            try:
+                piece = next(pieces)
+            except StopIteration as finished:
+                voice.flush()
+                answer: Answer = finished.value
+                return answer
+            voice.say(piece)
+
+
+def _describe(author: Model, answer: Answer) -> None:
+    span = current_stage_span()
+    if span is None:
+        return
+    span.set_attribute(semconv.GEN_AI_OPERATION_NAME, "chat")
+    span.set_attribute(semconv.GEN_AI_PROVIDER_NAME, author.provider)
+    span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, author.name)
+    if answer.usage is not None:
+        span.set_attribute(semconv.GEN_AI_USAGE_INPUT_TOKENS, answer.usage.request_tokens)
+        span.set_attribute(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, answer.usage.response_tokens)

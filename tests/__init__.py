@@ -1,0 +1,1 @@
+"""Spanfeed's tests: real parts, started privately for each run."""

@@ -1,0 +1,1 @@
+"""The real parts that tests talk to: servers and processes, started privately and stopped again."""

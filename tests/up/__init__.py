@@ -1,0 +1,1 @@
+"""Tests of `spanfeed up`: what the newcomer sees when it starts, fails, and ends."""

@@ -1,0 +1,81 @@
+"""Polling: a session's events as JSON."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+
+from pipeline.errors import BusUnavailable
+from pipeline.event import Event, encode
+from pipeline.store import conversations
+from web import query
+from web.auth import Scope, authorize, needs, principal
+from web.extensions import limiter, requests_limit
+from web.feed.history import History
+from web.state import web_state
+
+blueprint = Blueprint("events", __name__)
+
+
+def _look_at(session_id: str) -> History:
+    """The history of a session that the asker may read. An application's key may read unknown ones: they are empty."""
+    state = web_state()
+    query.checked_session_id(session_id)
+    who = principal()
+    if who.owns_only or who.session_id is not None:
+        authorize(session_id, conversations.find_session(state.store, session_id), make=who.session_id is not None)
+    return History(state.settings, state.bus, state.store)
+
+
+def _page(
+    session_id: str, events: list[Event], has_more: bool, cursor: int | None, reset: str | None = None
+) -> Response:
+    head = {
+        "session_id": session_id,
+        "total_count": len(events),
+        "has_more": has_more,
+        "next_after": events[-1].id if events else cursor,
+    }
+    if reset is not None:
+        head |= {"reset": True, "reason": reset}
+    body = encode(head)[:-1] + b',"events":[' + b",".join(event.wire for event in events) + b"]}"
+    return Response(body, content_type="application/json")
+
+
+def _stale(after: int | None) -> str | None:
+    """Why a cursor cannot be resumed from; without Redis nobody can tell."""
+    try:
+        epoch, last_id = web_state().bus.clock()
+    except BusUnavailable:
+        return None
+    asked = request.args.get("epoch")
+    if asked is not None and asked != epoch:
+        return "epoch"
+    return "future" if after is not None and after > last_id else None
+
+
+@blueprint.get("/chat/events/<session_id>")
+@limiter.limit(requests_limit)
+@needs(Scope.READ)
+def session_events(session_id: str) -> Response:
+    """The oldest `limit` events behind the cursor, or the newest `limit` without one; ascending."""
+    history = _look_at(session_id)
+    limit = query.whole_number("limit", 50, 1, 500)
+    after, filters = query.cursor(), query.filters()
+    if after is None:
+        found = history.latest(session_id, limit + 1, filters)
+        return _page(session_id, found[-limit:], len(found) > limit, None)
+    reset = _stale(after) if "after" in request.args else None
+    if reset is not None:
+        after = 0
+    found = history.after(session_id, after, limit + 1, filters)
+    return _page(session_id, found[:limit], len(found) > limit, after, reset)
+
+
+@blueprint.get("/chat/events/<session_id>/latest")
+@limiter.limit(requests_limit)
+@needs(Scope.READ)
+def latest_events(session_id: str) -> Response:
+    """The newest `count` events, ascending."""
+    history = _look_at(session_id)
+    count = query.whole_number("count", 10, 1, 50)
+    return _page(session_id, history.latest(session_id, count, query.filters()), False, None)

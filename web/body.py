@@ -1,0 +1,69 @@
+"""Reading a request's JSON body: strict, bounded, with errors that say what was wrong."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import orjson
+from flask import request
+from pydantic import BaseModel, ValidationError
+
+from web.errors import Problem
+
+_DEPTH_LIMIT = 32
+_KEYS_LIMIT = 200
+M = TypeVar("M", bound=BaseModel)
+
+
+def _check_depth(value: Any, depth: int = 1) -> None:
+    if depth > _DEPTH_LIMIT:
+        raise Problem(400, "too_deep", f"The body is nested deeper than {_DEPTH_LIMIT}.")
+    if isinstance(value, dict):
+        if len(value) > _KEYS_LIMIT:
+            raise Problem(422, "too_many_keys", f"An object has more than {_KEYS_LIMIT} keys.")
+        for item in value.values():
+            _check_depth(item, depth + 1)
+    elif isinstance(value, list):
+        for item in value:
+            _check_depth(item, depth + 1)
+
+
+def read_json() -> dict[str, Any]:
+    """The body's object. Raises Problem."""
+    if request.mimetype != "application/json":
+        raise Problem(415, "unsupported_media_type", "The body must be application/json.")
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
+    raw = request.get_data(cache=False)
+    try:
+        value = orjson.loads(raw)
+    except orjson.JSONDecodeError as error:
+        if "recursion" in str(error).lower() or raw.count(b"[") + raw.count(b"{") > 1_000:
+            raise Problem(400, "too_deep", f"The body is nested deeper than {_DEPTH_LIMIT}.") from None
+        raise Problem(400, "invalid_json", f"The body is not JSON: {error.msg} at character {error.pos}.") from None
+    _check_depth(value)
+    if not isinstance(value, dict):
+        detail = [{"type": "dict_type", "loc": ["body"], "msg": "Input should be an object", "input": None}]
+        raise Problem(422, "not_an_object", detail)
+    return value
+
+
+def parse(model: type[M], value: dict[str, Any]) -> M:
+    """`value` as a model. Raises Problem (422) with what was wrong and where."""
+    try:
+        return model.model_validate(value)
+    except ValidationError as error:
+        detail = [
+            {
+                "type": item["type"],
+                "loc": ["body", *item["loc"]],
+                "msg": item["msg"],
+                "input": _shown(item["input"]),
+            }
+            for item in error.errors(include_url=False, include_context=False)
+        ]
+        raise Problem(422, "invalid_body", detail) from None
+
+
+def _shown(value: Any) -> Any:
+    return value if value is None or isinstance(value, int | float | bool) else str(value)[:100]

@@ -1,0 +1,90 @@
+"""The commands: `spanfeed …`, and the same under `flask --app web …`. What a command needs is imported when it runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import click
+
+from pipeline import settings as settings_table
+from pipeline.settings import Settings
+from web.commands.db import db
+from web.commands.documents import documents
+from web.commands.events import events
+from web.commands.opened import explained
+
+
+def _load() -> Settings:
+    settings = settings_table.load()
+    logging.basicConfig(
+        level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
+    )
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return settings
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="spanfeed")
+def main() -> None:
+    """Spanfeed shows what a chat backend is doing, live, and never loses it."""
+
+
+@main.command()
+@explained
+def up() -> None:
+    """Start everything, watch over it, end it together."""
+    from web.up.command import up as start
+
+    sys.exit(start(settings_table.load()))
+
+
+@main.command()
+@explained
+def record() -> None:
+    """Store the events of the bus in the database, until told to stop."""
+    from pipeline.bus import open_bus
+    from pipeline.store import open_store
+    from web.recorder import run_until_signal
+
+    settings = _load()
+    run_until_signal(settings, open_bus(settings), open_store(settings))
+
+
+@main.command()
+@click.option("--queues", default="", help="Queues to consume, separated by commas; default: all.")
+@click.option("--name", default="", help="The worker's name.")
+@click.option("--concurrency", type=int, default=None, help="Children; default: the setting.")
+@explained
+def worker(queues: str, name: str, concurrency: int | None) -> None:
+    """Run a Celery worker for the stages."""
+    from web.up.worker import exec_worker
+
+    exec_worker(settings_table.load(), [q for q in queues.split(",") if q], name, concurrency)
+
+
+@main.command()
+@explained
+def beat() -> None:
+    """Run Celery's scheduler."""
+    from web.up.worker import exec_beat
+
+    exec_beat(settings_table.load())
+
+
+@main.command()
+@explained
+def flower() -> None:
+    """Run Flower on loopback, behind a password."""
+    from web.up.flower import exec_flower
+
+    exec_flower(settings_table.load())
+
+
+def register_commands(group: click.Group) -> None:
+    """Adds what is useful under `flask --app web`, too."""
+    for command in (db, documents, events):
+        group.add_command(command)
+
+
+register_commands(main)

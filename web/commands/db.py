@@ -1,0 +1,30 @@
+"""`spanfeed db`: the database's schema."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.store import migrate
+from web.commands.opened import explained, opened
+
+
+@click.group()
+def db() -> None:
+    """The database's schema."""
+
+
+@db.command()
+@explained
+def upgrade() -> None:
+    """Bring the database to the newest schema."""
+    _, store = opened()
+    before, after = migrate.upgrade(store)
+    click.echo(f"The database is at revision {after}." if before == after else f"Migrated from {before} to {after}.")
+
+
+@db.command()
+@explained
+def current() -> None:
+    """Show the schema's revision."""
+    _, store = opened()
+    click.echo(f"{migrate.current_revision(store)} (newest: {migrate.newest_revision()})")

@@ -1,0 +1,46 @@
+"""`spanfeed events`: what is stored, and taking old events away."""
+
+from __future__ import annotations
+
+import click
+
+from pipeline.store import events as stored
+from pipeline.store.retention import apply_retention, cleanup_older_than
+from web.commands.opened import explained, opened
+
+
+@click.group()
+def events() -> None:
+    """The stored events."""
+
+
+@events.command()
+@explained
+def stats() -> None:
+    """Show how many events are stored, of what kinds, and how old."""
+    _, store = opened()
+    found = stored.statistics(store)
+    click.echo(f"Events:        {found['total']}")
+    click.echo(f"Sessions:      {found['sessions']}")
+    click.echo(f"Oldest:        {found['oldest'] or '-'}")
+    click.echo(f"Newest:        {found['newest'] or '-'}")
+    click.echo(f"Dead letters:  {found['dead_letters']}")
+    for title, counts in (("By category", found["by_category"]), ("By type and status", found["by_type"])):
+        click.echo(f"{title}:")
+        for name, count in counts.items():
+            click.echo(f"  {count:>10}  {name}")
+
+
+@events.command()
+@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Older than so many hours.")
+@click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
+@explained
+def cleanup(hours: float | None, dry_run: bool) -> None:
+    """Delete chat events older than --hours; without it, what every category's retention says."""
+    settings, store = opened()
+    word = "would be deleted" if dry_run else "deleted"
+    if hours is not None:
+        click.echo(f"{cleanup_older_than(store, hours, dry_run)} chat events older than {hours:g} h {word}")
+        return
+    for category, count in apply_retention(store, settings, dry_run).items():
+        click.echo(f"{count:>10}  {category} events {word}")

@@ -1,0 +1,38 @@
+"""Flask's extensions: the rate limiter and the WebSocket handshake."""
+
+from __future__ import annotations
+
+from flask import Flask, g, request
+from flask_limiter import Limiter
+from flask_sock import Sock
+
+
+def _who() -> str:
+    found = g.get("principal")
+    # Visitors are many and free to make: their address is what is limited.
+    if found is None or found.owns_only:
+        return f"address:{request.remote_addr}"
+    return f"{found.id}:{found.session_id or ''}"
+
+
+limiter = Limiter(key_func=_who)
+sock = Sock()
+
+
+def messages_limit() -> str:
+    """The limit of chat messages, as the limiter reads it."""
+    from web.state import web_state
+
+    return f"{web_state().settings.messages_per_minute} per minute"
+
+
+def requests_limit() -> str:
+    """The limit of other requests."""
+    from web.state import web_state
+
+    return f"{web_state().settings.requests_per_minute} per minute"
+
+
+def register(app: Flask) -> None:
+    """Gives the extensions to the app."""
+    limiter.init_app(app)

@@ -1,0 +1,68 @@
+"""Putting the Flask app together."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from flask import Flask
+
+from pipeline import settings as settings_table
+from pipeline.bus import open_bus
+from pipeline.errors import SettingError
+from pipeline.settings import Settings
+from pipeline.store import open_store
+from pipeline.tracing import Tracing
+from web import auth, errors, extensions, headers
+from web.blueprints import chat, events, health, page
+from web.blueprints import feed as feed_routes
+from web.cli import register_commands
+from web.feed.listener import Listener
+from web.state import WebState, set_state
+
+_SECRET_KEY_CHARACTERS = 32
+
+
+def make_app(settings: Settings | None = None) -> Flask:
+    """See `web.create_app`."""
+    settings = settings or settings_table.load()
+    if settings.chroma_host:
+        raise SettingError("CHROMA_HOST is set, but ChromaDB is not supported yet: unset it to use the built-in index")
+    if len(settings.secret_key) < _SECRET_KEY_CHARACTERS:
+        raise SettingError(
+            f"SPANFEED_SECRET_KEY must have at least {_SECRET_KEY_CHARACTERS} characters; `spanfeed up` makes one"
+        )
+    logging.getLogger("spanfeed").setLevel(settings.log_level)
+    app = Flask("web", static_folder="static", root_path=str(Path(__file__).parent))
+    app.config.update(
+        MAX_CONTENT_LENGTH=settings.body_limit_bytes,
+        SECRET_KEY=settings.secret_key,
+        RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        RATELIMIT_HEADERS_ENABLED=True,
+        SOCK_SERVER_OPTIONS={"thread_class": feed_routes.NoThread},
+    )
+    app.url_map.strict_slashes = False
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    bus, store = open_bus(settings), open_store(settings)
+    set_state(
+        app,
+        WebState(
+            settings=settings,
+            bus=bus,
+            store=store,
+            tracing=Tracing(settings, component="web"),
+            listener=Listener(bus),
+            doors=auth.Doors(settings),
+        ),
+    )
+    if settings.open_feeds:
+        app.logger.warning("SPANFEED_OPEN_FEEDS is on: a session's feed is open to whoever knows its id")
+    errors.register(app)
+    headers.register(app)
+    auth.register(app)
+    extensions.register(app)
+    for blueprint in (chat.blueprint, events.blueprint, feed_routes.blueprint, health.blueprint, page.blueprint):
+        app.register_blueprint(blueprint)
+    register_commands(app.cli)
+    return app

@@ -1,0 +1,85 @@
+"""Reading a request's query: cursors, limits, filters; garbage is a 422 that says what was wrong."""
+
+from __future__ import annotations
+
+import datetime
+import re
+
+from flask import request
+
+from pipeline.event import Category, Priority, Status, is_session_id, parse_cursor
+from pipeline.store.events import Filters, id_at
+from web.errors import Problem, invalid
+
+_FILTERS_LIMIT = 50
+_TYPE_PATTERN = re.compile(r"[A-Za-z0-9._*-]{1,100}")
+
+
+def checked_session_id(session_id: str) -> str:
+    """The session id of the path. Raises Problem."""
+    if not is_session_id(session_id):
+        raise invalid("path", "session_id", "a session id is 1 to 64 of A-Z a-z 0-9 . _ : @ -", "invalid_session_id")
+    return session_id
+
+
+def whole_number(name: str, default: int, lowest: int, highest: int) -> int:
+    """An integer of the query within its range; ASCII digits only."""
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and lowest <= int(text) <= highest):
+        raise invalid("query", name, f"must be a whole number from {lowest} to {highest}", "out_of_range", text)
+    return int(text)
+
+
+def _moment(text: str) -> datetime.datetime:
+    """ISO 8601 with Z, an offset, none (UTC), or an offset whose + arrived as a space."""
+    text = re.sub(r" (\d\d:?\d\d)$", r"+\1", text.strip())
+    try:
+        moment = datetime.datetime.fromisoformat(text)
+    except ValueError:
+        raise invalid("query", "since", "must be a time in ISO 8601", "invalid_time", text) from None
+    return moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+
+
+def cursor() -> int | None:
+    """The id behind which events are wanted, from `after` or `since`; None without either."""
+    after, since = request.args.get("after"), request.args.get("since")
+    if after is not None and since is not None:
+        raise Problem(
+            422,
+            "two_cursors",
+            [
+                {
+                    "type": "two_cursors",
+                    "loc": ["query", "since"],
+                    "msg": "give after or since, not both",
+                    "input": since,
+                }
+            ],
+        )
+    if after is not None:
+        return parse_cursor(after)
+    try:
+        return None if since is None else id_at(_moment(since))
+    except OverflowError:
+        raise invalid("query", "since", "is out of range", "invalid_time", since) from None
+
+
+def _words(name: str, allowed: type[Status] | type[Category] | type[Priority]) -> tuple[str, ...]:
+    words = tuple(request.args.getlist(name))
+    for word in words:
+        if word not in [str(member) for member in allowed]:
+            raise invalid("query", name, f"must be one of {', '.join(allowed)}", "enum", word)
+    return words
+
+
+def filters() -> Filters:
+    """event_type (patterns allowed), event_status, category, priority; each repeatable."""
+    types = tuple(request.args.getlist("event_type"))
+    if len(types) > _FILTERS_LIMIT:
+        raise invalid("query", "event_type", f"may be given {_FILTERS_LIMIT} times", "too_many")
+    for name in types:
+        if not _TYPE_PATTERN.fullmatch(name):
+            raise invalid("query", "event_type", "is not the name of a type", "invalid_type", name)
+    return Filters(types, _words("event_status", Status), _words("category", Category), _words("priority", Priority))

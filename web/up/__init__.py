@@ -1,0 +1,1 @@
+"""`spanfeed up`: starts every process of Spanfeed, watches over them, ends them together."""

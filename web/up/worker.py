@@ -1,0 +1,48 @@
+"""The command lines of Celery's worker and its scheduler, from the settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from pipeline.settings import Settings
+from web.up.launch import CELERY, become
+
+
+def worker_argv(
+    settings: Settings, queues: Sequence[str] = (), name: str = "", concurrency: int | None = None
+) -> tuple[str, ...]:
+    """Celery's worker; no `queues`: all of them.
+
+    Without mingle and gossip: they cost a second at the start, and nothing here listens to them.
+    """
+    argv = [*CELERY, "worker", "--task-events", "--without-mingle", "--without-gossip"]
+    argv += [f"--loglevel={settings.log_level.upper()}"]
+    argv += [f"--concurrency={settings.worker_processes if concurrency is None else concurrency}"]
+    argv += [f"--hostname={name or 'worker'}@%h"]
+    if queues:
+        argv += [f"--queues={','.join(queues)}"]
+    return tuple(argv)
+
+
+def beat_argv(settings: Settings) -> tuple[str, ...]:
+    """Celery's scheduler; what it remembers between starts lies in the home folder."""
+    schedule = settings.home_path / "beat-schedule"
+    return (*CELERY, "beat", f"--schedule={schedule}", f"--loglevel={settings.log_level.upper()}")
+
+
+def exec_worker(
+    settings: Settings,
+    queues: Sequence[str] = (),
+    name: str = "",
+    concurrency: int | None = None,
+    directory: Path | None = None,
+) -> NoReturn:
+    """Become a worker. Raises SettingError when there is no Redis to work for."""
+    become(worker_argv(settings, queues, name, concurrency), settings, directory)
+
+
+def exec_beat(settings: Settings, directory: Path | None = None) -> NoReturn:
+    """Become the scheduler. Raises SettingError when there is no Redis to work for."""
+    become(beat_argv(settings), settings, directory)
