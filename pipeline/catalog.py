@@ -84,3 +84,9 @@ def user_message(event_type: str, status: Status | str, language: str, values: M
     if texts is None:
         return f"{event_type}:{status}"
     return render(texts.get(language_of(language)) or texts["en"], values or {})
+
+
+def reason_text(reason: str, language: str) -> str:
+    """Why a message failed, in words for its user."""
+    texts = catalog_texts.REASONS.get(reason) or catalog_texts.REASONS["error"]
+    return texts[language_of(language)]

@@ -1,8 +1,9 @@
-"""Places at which a test of faults can kill a process or hold it: named in the code, armed by a setting.
+"""Places at which a test of faults can kill a process, hold it or make it fail: named in the code, armed by a setting.
 
 `SPANFEED_FAILPOINTS` is a list of `name=action@file`, separated by commas. `kill`: the first process that comes by
 while the file is missing makes it and kills itself (SIGKILL). `hold`: whoever comes by waits until the file is
-there, at most 60 s. Unarmed, a failpoint costs one look into an empty dictionary.
+there, at most 60 s. `fail`: whoever comes by fails while the file is missing. Unarmed, a failpoint costs one look
+into an empty dictionary.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import os
 import signal
 import time
 from pathlib import Path
+
+from pipeline.errors import SpanfeedError
 
 _HOLD_LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.01
@@ -26,8 +29,8 @@ class Failpoints:
             verb, _, file = action.partition("@")
             self._armed[name] = (verb, Path(file))
 
-    def reach(self, name: str) -> None:
-        """Says that this process is at `name` now."""
+    def reach(self, name: str, failing: type[SpanfeedError] = SpanfeedError) -> None:
+        """Says that this process is at `name` now. Raises `failing` where the failpoint says `fail`."""
         action = self._armed.get(name)
         if action is None:
             return
@@ -38,6 +41,8 @@ class Failpoints:
             except FileExistsError:
                 return
             os.kill(os.getpid(), signal.SIGKILL)
+        if verb == "fail" and not file.exists():
+            raise failing(f"the failpoint {name} is armed")
         deadline = time.monotonic() + _HOLD_LIMIT_SECONDS
         while verb == "hold" and not file.exists() and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)

@@ -16,15 +16,9 @@ from opentelemetry.trace import StatusCode
 from pipeline import catalog, semconv
 from pipeline.errors import SpanfeedError
 from pipeline.event import Identity, State, Status, clean_text
-from pipeline.tracing import Held, current_stage_span
+from pipeline.tracing import SHOWN_ATTRIBUTES, Held, current_stage_span
 
 logger = logging.getLogger(__name__)
-
-# What says how the work went, not what was said: everything else stays in the trace.
-_SHOWN_PREFIXES = tuple(
-    "http.request.method http.response.status_code server. db.system db.operation rpc. "
-    "gen_ai.operation gen_ai.provider gen_ai.request.model gen_ai.usage. error.type".split()
-)
 
 
 class SpanFeed(SpanProcessor):
@@ -110,4 +104,4 @@ def _data(attributes: dict[str, Any], for_user: bool) -> dict[str, Any]:
     if for_user:
         prefix = semconv.SPANFEED_EVENT_DATA
         return {k.removeprefix(prefix): v for k, v in attributes.items() if k.startswith(prefix)}
-    return {k: v for k, v in attributes.items() if k.startswith(_SHOWN_PREFIXES)}
+    return {k: v for k, v in attributes.items() if k.startswith(SHOWN_ATTRIBUTES)}

@@ -1,9 +1,9 @@
 """Spans: the tracer of this process, a stage's own span, and progress told from anywhere inside a stage.
 
-A stage's span may open in one process and close in another, so the SDK cannot hold it. While a stage runs, its
-span is a `StageSpan`: it has its ids and takes attributes. When the bus has closed it, `export_closed` makes the
-SDK's span from the recorded start, id and parent. Ordinary spans started inside a stage are the SDK's own; they
-reach the feed by `pipeline.span_feed`.
+A stage's span may open in one process and close in another, and either may be killed, so the SDK cannot hold it.
+While a stage runs, its span is a `StageSpan`: it has its ids and takes attributes. Its exported span is made by the
+recorder from the events (`pipeline.trace_export`), so that it exists exactly when its ending does. Ordinary spans
+started inside a stage are the SDK's own; they reach the feed by `pipeline.span_feed`.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags
 from opentelemetry.trace.status import Status as SpanStatus
 from opentelemetry.trace.status import StatusCode
-from opentelemetry.util.types import Attributes, AttributeValue
+from opentelemetry.util.types import AttributeValue
 
 from pipeline import catalog
-from pipeline.bus import Bus, Closed
+from pipeline.bus import Bus
 from pipeline.context import attached, remote_span
 from pipeline.errors import SpanfeedError
 from pipeline.event import State, Status
@@ -36,6 +36,11 @@ from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
 _FLUSH_TIMEOUT_MS = 2_000
+SHOWN_ATTRIBUTES = tuple(
+    "http.request.method http.response.status_code server. db.system db.operation rpc. app. "
+    "gen_ai.operation gen_ai.provider gen_ai.request.model gen_ai.usage. error.type".split()
+)
+"""Attributes that begin so may leave the process in an event; everything else stays in the trace."""
 _NEXT_SPAN_ID: contextvars.ContextVar[int | None] = contextvars.ContextVar("next_span_id", default=None)
 _SPAN: contextvars.ContextVar[StageSpan | None] = contextvars.ContextVar("stage_span", default=None)
 
@@ -84,6 +89,10 @@ class StageSpan(NonRecordingSpan):
         """Keeps several."""
         self.attributes.update(attributes)
 
+    def shown_attributes(self) -> dict[str, AttributeValue]:
+        """The attributes that may stand in an event: how the work went, never what was said."""
+        return {name: value for name, value in self.attributes.items() if name.startswith(SHOWN_ATTRIBUTES)}
+
     def progress(self, data: Mapping[str, Any] | None = None, message: str | None = None) -> bool:
         """Writes a progress event on this span; never raises. False when it could not be written."""
         held = self.held
@@ -122,6 +131,20 @@ def use_stage_span(span: StageSpan, parent: Context) -> Iterator[StageSpan]:
         _SPAN.reset(token)
 
 
+@dataclasses.dataclass(frozen=True)
+class EndedSpan:
+    """A span that has ended, by hex ids and Unix nanoseconds; `failure` is a low-cardinality reason."""
+
+    name: str
+    trace_id: str
+    span_id: str
+    parent_span_id: str
+    start_ns: int
+    end_ns: int
+    attributes: Mapping[str, AttributeValue]
+    failure: str | None = None
+
+
 class Tracing:
     """The tracer of one process. Without an OTLP endpoint ended spans go nowhere, but ordinary ones to the feed."""
 
@@ -138,35 +161,24 @@ class Tracing:
             self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
         self._tracer = self.provider.get_tracer("spanfeed")
 
-    def export_closed(
-        self,
-        closed: Closed,
-        *,
-        event_type: str,
-        trace_id: str,
-        span_id: str,
-        parent_span_id: str | None,
-        attributes: Attributes,
-        failure: str | None = None,
-    ) -> None:
-        """Makes the SDK's span for one that the bus has closed; `failure` is the low-cardinality reason."""
+    def export_ended(self, span: EndedSpan) -> None:
+        """Makes the SDK's span for one that was told by events and has ended."""
         if not self.exports:
             return
-        parent = remote_span(trace_id, parent_span_id or "0" * 15 + "1")
-        token = _NEXT_SPAN_ID.set(int(span_id, 16))
+        token = _NEXT_SPAN_ID.set(int(span.span_id, 16))
         try:
-            span = self._tracer.start_span(
-                event_type,
-                context=parent,
-                kind=SpanKind.CONSUMER if "/" not in closed.name else SpanKind.INTERNAL,
-                attributes=attributes,
-                start_time=closed.start_ns,
+            made = self._tracer.start_span(
+                span.name,
+                context=remote_span(span.trace_id, span.parent_span_id),
+                kind=SpanKind.CONSUMER,
+                attributes=span.attributes,
+                start_time=span.start_ns,
             )
         finally:
             _NEXT_SPAN_ID.reset(token)
-        if failure is not None:
-            span.set_status(SpanStatus(StatusCode.ERROR, failure))
-        span.end(end_time=closed.end_ns)
+        if span.failure is not None:
+            made.set_status(SpanStatus(StatusCode.ERROR, span.failure))
+        made.end(end_time=span.end_ns)
 
     def install(self) -> None:
         """Makes this the process's global tracer provider, so that libraries' spans come here too."""

@@ -21,7 +21,6 @@ from pipeline.context import CARRIED, Audience, audience_of, from_headers
 from pipeline.errors import BusUnavailable, FenceLost
 from pipeline.event import Reason
 from pipeline.settings import Settings
-from pipeline.tracing import Tracing
 from tasks.failure import fail_run, progress_of_retry
 from tasks.runtime import holder_of
 
@@ -30,18 +29,12 @@ _TIMEOUT_MS = 500
 _DEADLINE_SECONDS = 0.4
 
 
-@dataclasses.dataclass(frozen=True)
-class _Closing:
-    bus: Bus
-    tracing: Tracing
-
-
 @functools.cache
-def _closing(pid: int) -> _Closing:
+def _bus(_pid: int) -> Bus:
     settings: Settings = dataclasses.replace(
         settings_table.load(), script_timeout_ms=_TIMEOUT_MS, script_deadline_seconds=_DEADLINE_SECONDS
     )
-    return _Closing(open_bus(settings), Tracing(settings, component="worker"))
+    return open_bus(settings)
 
 
 class StageRequest(Request):
@@ -80,12 +73,12 @@ class StageRequest(Request):
 
     def _lose(self) -> str:
         """`queued`, `failed`, or `kept` when the child did not hold the stage (or Redis cannot be asked)."""
-        closing = _closing(os.getpid())
+        bus = _bus(os.getpid())
         audience = self._audience()
         state = progress_of_retry(audience.language, "WorkerLostError", Reason.WORKER_LOST, 0, str(self.id))
         try:
-            closing.bus.end_open_spans(audience.session_id, audience.message_id, Reason.WORKER_LOST)
-            tries = closing.bus.release(audience.session_id, audience.message_id, self._stage(), self._by(), state)
+            bus.end_open_spans(audience.session_id, audience.message_id, Reason.WORKER_LOST)
+            tries = bus.release(audience.session_id, audience.message_id, self._stage(), self._by(), state)
         except FenceLost:
             return "kept"
         except BusUnavailable as error:
@@ -97,13 +90,11 @@ class StageRequest(Request):
         return "failed"
 
     def _fail(self, reason: Reason, error_type: str) -> None:
-        closing = _closing(os.getpid())
+        bus = _bus(os.getpid())
         audience = self._audience()
         try:
-            closing.bus.end_open_spans(audience.session_id, audience.message_id, reason)
-            fail_run(
-                closing.bus, closing.tracing, audience, self._stage(), self._by(), reason, error_type, str(self.id)
-            )
+            bus.end_open_spans(audience.session_id, audience.message_id, reason)
+            fail_run(bus, audience, self._stage(), self._by(), reason, error_type, str(self.id))
         except FenceLost:
             return
         except BusUnavailable as error:

@@ -18,8 +18,8 @@ from celery import Task
 from celery.exceptions import Ignore, Reject, Retry, SoftTimeLimitExceeded
 from opentelemetry.context import Context
 
-from pipeline import catalog, semconv
-from pipeline.bus import Closed, Closing, SpanStart
+from pipeline import catalog
+from pipeline.bus import Closing, SpanStart
 from pipeline.bus.bus import new_token
 from pipeline.context import CARRIED, Audience, audience_of, from_headers, span_id_of, trace_of
 from pipeline.errors import BusUnavailable, FenceLost, StageFailed, StageRefused, StoreUnavailable, TransientFault
@@ -124,37 +124,15 @@ class StageRun:
         state = self.state(name, status, data, reason)
         closing = Closing(name, status, state, self.took_us())
         bus = self.runtime.bus
-        closed = bus.close(self.session_id, self.message_id, self.token, closing, output)
-        if closed is not None:
-            self.export([closed], "error" if status is Status.FAILED else None)
+        bus.close(self.session_id, self.message_id, self.token, closing, output)
 
     def state(self, name: str, status: Status, data: Mapping[str, Any] | None, reason: str | None = None) -> State:
         """The state of an event of the span `name`."""
         event_type = name.partition("/")[0]
         text = catalog.user_message(event_type, status, self.language, data)
-        task_id = next(iter(self.spans.values())).held.task_id if self.spans else None
-        return State(status, text, None if data is None else dict(data), reason=reason, task_id=task_id)
-
-    def export(self, closed: Sequence[Closed], failure: str | None = None) -> None:
-        """Sends closed spans to the OTLP endpoint, if there is one."""
-        parents = {opening.name: opening.parent for opening in self.openings}
-        for span in closed:
-            parent = parents.get(span.name, ROOT)
-            own = self.spans.get(span.name)
-            self.runtime.tracing.export_closed(
-                span,
-                event_type=span.name.partition("/")[0],
-                trace_id=self.trace_id,
-                span_id=span_id_of(self.message_id, span.name),
-                parent_span_id=self.root_span_id if parent is ROOT else span_id_of(self.message_id, parent),
-                attributes={
-                    semconv.SESSION_ID: self.session_id,
-                    semconv.SPANFEED_MESSAGE_ID: self.message_id,
-                    semconv.MESSAGING_SYSTEM: "celery",
-                    **(own.attributes if own is not None else {}),
-                },
-                failure=failure,
-            )
+        span = self.spans.get(name) or next(iter(self.spans.values()))
+        metadata = {"attributes": attributes} if (attributes := span.shown_attributes()) else None
+        return State(status, text, None if data is None else dict(data), metadata, reason, task_id=span.held.task_id)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -246,10 +224,10 @@ class StageTask(Task):
         resources = stage_run.runtime
         ids = (stage_run.session_id, stage_run.message_id)
         if not outcome.next_stage:
-            closed = resources.bus.end(*ids, self.spec.name, stage_run.token, closings, outcome.output)
+            resources.bus.end(*ids, self.spec.name, stage_run.token, closings, outcome.output)
         else:
             envelope = resources.envelopes.seal(outcome.next_stage, *ids, headers)
-            closed = resources.bus.end(
+            resources.bus.end(
                 *ids,
                 self.spec.name,
                 stage_run.token,
@@ -262,7 +240,6 @@ class StageTask(Task):
             if not envelope.body:
                 resources.envelopes.publish(envelope, outcome.next_stage, *ids, headers)
         resources.failpoints.reach(f"{self.spec.name}.ended")
-        stage_run.export(closed)
 
     def _try_again(self, stage_run: StageRun, fault: Exception, headers: Mapping[str, str]) -> None:
         resources, ids = stage_run.runtime, (stage_run.session_id, stage_run.message_id)
@@ -287,7 +264,6 @@ class StageTask(Task):
         try:
             fail_run(
                 stage_run.runtime.bus,
-                stage_run.runtime.tracing,
                 stage_run.audience,
                 self.spec.name,
                 ("token", stage_run.token),

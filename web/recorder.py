@@ -21,6 +21,7 @@ from pipeline.failpoints import Failpoints
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.store.recording import record
+from pipeline.trace_export import TraceExport
 
 logger = logging.getLogger(__name__)
 _IDLE_READ_MS = 1_000
@@ -40,6 +41,7 @@ class Recorder:
         self._store = store
         self._consumer = f"{socket.gethostname()}/{os.getpid()}"
         self._failpoints = Failpoints(settings.failpoints)
+        self._traces = TraceExport(settings)
         self._stopped = threading.Event()
         self._claim_at = self._trim_at = 0.0
 
@@ -49,6 +51,12 @@ class Recorder:
 
     def run(self) -> None:
         """Stores what comes, until `stop`; waits for Redis or the database when they are away."""
+        try:
+            self._loop()
+        finally:
+            self._traces.close()
+
+    def _loop(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
         unstored: list[Entry] = []
         while not self._stopped.is_set():
@@ -92,6 +100,7 @@ class Recorder:
         recorded = record(self._store, [(e.entry_id, e.wire) for e in batch], self._partial_answer)
         if recorded.buried:
             logger.error("%d entries could not be stored and lie with the dead letters", recorded.buried)
+        self._traces.tell(recorded.rows)
         self._failpoints.reach("recorder.committed")
         self._bus.log.acknowledge(list(batch))
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Response
 
+from pipeline.catalog import reason_text
 from pipeline.event import encode
 from pipeline.store.conversations import ASSISTANT, Message, Session
 
@@ -63,6 +64,7 @@ def message_json(asked: Message, answered: Message | None, run_state: str) -> di
         "trace_id": asked.trace_id,
         "refused": False,
         "reason": asked.reason,
+        "error_message": reason_text(asked.reason, asked.language) if asked.reason else None,
         "partial": answered.partial if answered else False,
     }
     return reply if answered is None else reply | answer_json(answered)

@@ -10,6 +10,7 @@ import orjson
 
 from pipeline.bus import Frame
 from pipeline.bus.keys import session_channel
+from pipeline.catalog import reason_text
 from pipeline.store import conversations
 from pipeline.store.conversations import ASSISTANT, Message
 from web.feed.listener import Mailbox
@@ -80,6 +81,6 @@ class Waiter:
         if asked is None:
             return Ending(None, "deleted", "The conversation was deleted.")
         if asked.status in {"failed", "cancelled"}:
-            return Ending(None, asked.reason or "error", "The message could not be answered.")
+            return Ending(None, asked.reason or "error", reason_text(asked.reason or "error", asked.language))
         answered = conversations.find_message(store, self._message_id, ASSISTANT)
         return Ending(answered) if answered is not None and not answered.partial else None

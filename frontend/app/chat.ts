@@ -111,7 +111,7 @@ export class Chat {
     try {
       await conversation.ask(question, language);
     } catch (error) {
-      if (!(error instanceof HttpError) || error.status !== 401) throw error;
+      if (!(error instanceof HttpError) || !(error.status === 401 || error.status === 404)) throw error;
       await this.replaceSession(conversation);
       if (!this.conversation || this.conversation === conversation) throw error;
       await this.conversation.ask(question, language);
@@ -157,7 +157,7 @@ export class Chat {
     try {
       return await Conversation.load(this.parts.api, sessionId);
     } catch (error) {
-      if (error instanceof HttpError && error.refused) return null;
+      if (error instanceof HttpError && error.sessionLost) return null;
       throw error;
     }
   }

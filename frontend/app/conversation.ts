@@ -53,13 +53,7 @@ export class Conversation {
   }
 
   static async load(api: Api, sessionId: string): Promise<Turn[]> {
-    try {
-      return fromHistory((await api.history(sessionId)).messages);
-    } catch (error) {
-      // A session in which nothing was said yet is not known to the history.
-      if (error instanceof HttpError && error.status === 404) return [];
-      throw error;
-    }
+    return fromHistory((await api.history(sessionId)).messages);
   }
 
   async ask(question: string, language: string): Promise<void> {
@@ -118,7 +112,8 @@ export class Conversation {
     const strangers = order.filter((id) => !told.has(id));
     if (strangers.length === 0) return;
     const elsewhere = new Map(this.parts.memory.asked(this.sessionId).map((turn) => [turn.messageId, turn]));
-    const adopted = strangers.map((id) => elsewhere.get(id) ?? newTurn({ key: id, messageId: id, question: null, askedAt: null }));
+    const unnamed = { question: null, askedAt: null };
+    const adopted = strangers.map((id) => elsewhere.get(id) ?? newTurn({ key: id, messageId: id, ...unnamed }));
     this.turns = [...this.turns, ...adopted];
     this.parts.memory.rememberSpoken(this.sessionId);
     const unread = strangers.filter((id) => !elsewhere.has(id) && !this.lookedFor.has(id));
@@ -191,5 +186,5 @@ export class Conversation {
 }
 
 function isRefusal(error: unknown): boolean {
-  return error instanceof HttpError && error.refused;
+  return error instanceof HttpError && error.sessionLost;
 }

@@ -9,6 +9,8 @@ export interface Outcome {
   extractive: boolean;
   reason: string | null;
   errorMessage: string | null;
+  /** The documents do not hold the answer, and it says so. */
+  refused: boolean;
 }
 
 export interface Turn {
@@ -45,6 +47,7 @@ export function outcomeOf(record: Record): Outcome | null {
     extractive: record.retriever_type?.includes("extractive") ?? false,
     reason: record.reason ?? (status === "cancelled" ? "cancelled" : null),
     errorMessage: record.error_message ?? null,
+    refused: record.refused ?? false,
   };
 }
 
@@ -56,6 +59,7 @@ export const noRecord: Outcome = {
   extractive: false,
   reason: "missing",
   errorMessage: null,
+  refused: false,
 };
 
 export function fromHistory(messages: readonly HistoryMessage[]): Turn[] {
@@ -71,7 +75,10 @@ function asked(message: HistoryMessage): Turn {
   const time = Date.parse(message.timestamp);
   const key = message.message_id ?? `history-${message.id}`;
   const askedAt = Number.isNaN(time) ? null : time;
-  return { ...newTurn({ key, messageId: message.message_id, question: message.content, askedAt }), recorded: true };
+  const turn = newTurn({ key, messageId: message.message_id, question: message.content, askedAt });
+  const { status, reason = null } = message.metadata ?? {};
+  const stopped = status === "failed" || status === "cancelled";
+  return { ...turn, recorded: true, old: stopped, outcome: stopped ? outcomeOf({ status, reason }) : null };
 }
 
 function answer(turns: Turn[], message: HistoryMessage): void {

@@ -240,7 +240,7 @@ class LiveFeed implements Feed {
 
   private afterPollTrouble(error: HttpError): void {
     this.become("reconnecting");
-    if (error.refused) this.emitter.emit("unauthorized", error.status);
+    if (error.sessionLost) this.emitter.emit("unauthorized", error.status);
   }
 
   private stopPolling(): void {

@@ -28,8 +28,14 @@ export class HttpError extends Error {
     this.name = "HttpError";
   }
 
+  /** The credentials are not accepted. */
   get refused(): boolean {
     return this.status === 401 || this.status === 403;
+  }
+
+  /** Said of a session: it is not this visitor's, or not there; a server does not tell which. */
+  get sessionLost(): boolean {
+    return this.refused || this.status === 404;
   }
 }
 

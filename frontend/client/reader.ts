@@ -66,7 +66,8 @@ export class Reader {
       const life = this.life;
       const page = await this.handlers.fetchPage({ after: lastId, epoch });
       if (life !== this.life) return count;
-      if (page.reset) this.reset("reset", page.epoch ?? null);
+      // From the very start there is nothing left to forget: a reset then would be told for ever.
+      if (page.reset && (lastId > 0 || epoch !== null)) this.reset(page.reason ?? null, page.epoch ?? null);
       else this.meetEpoch(page.epoch);
       if (life !== this.life) continue;
       count += this.takePage(page.events);

@@ -26,7 +26,7 @@ export interface FeedNames {
   status: FeedStatus;
   /** All that was known is forgotten; the server's history is the truth. */
   reset: string | null;
-  /** HTTP's 401 or 403, or the WebSocket's 4401 for a token that has expired. */
+  /** HTTP's 401, 403 or 404 for the session, or the WebSocket's 4401 for a token that has expired. */
   unauthorized: number;
 }
 

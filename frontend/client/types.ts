@@ -99,7 +99,9 @@ export interface EventPage {
   has_more: boolean;
   next_after?: number | null;
   epoch?: string;
-  reset?: unknown;
+  /** The cursor was of no use; these are the session's first events. */
+  reset?: boolean;
+  reason?: string;
 }
 
 export interface Source {
@@ -128,6 +130,8 @@ export interface MessageDocument {
   reason?: string | null;
   error_message?: string | null;
   partial?: boolean | null;
+  /** Nothing in the documents answers the question, and the answer says so. */
+  refused?: boolean | null;
 }
 
 export interface HistoryMessage {

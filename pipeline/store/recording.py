@@ -17,9 +17,9 @@ from pipeline.store.engine import Store
 
 @dataclasses.dataclass(frozen=True)
 class Recorded:
-    """How many entries were stored, and how many were put with the dead letters."""
+    """The rows that were stored, in order, and how many entries were put with the dead letters."""
 
-    stored: int
+    rows: list[dict[str, Any]]
     buried: int
 
 
@@ -57,7 +57,8 @@ def record(store: Store, entries: Sequence[tuple[str, bytes | None]], partial_an
             reason = row["reason"] or Reason.ERROR
             status = "cancelled" if reason == Reason.CANCELLED else "failed"
             conversations.fail_message(connection, row["message_id"], status, reason, partial[row["message_id"]])
-    return Recorded(len(entries) - len(poison), len(poison))
+    dead_entries = {dead.entry_id for dead in poison}
+    return Recorded([row for entry_id, _, row in rows if entry_id not in dead_entries], len(poison))
 
 
 def _ends_a_message(row: dict[str, Any]) -> bool:

@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from pipeline import semconv
-from pipeline.errors import FenceLost
+from pipeline.errors import FenceLost, StageFailed, TransientFault
 from pipeline.tracing import current_stage_span
 from tasks.llm.model import Answer, Model, Question, Turn
 from tasks.rag.retriever import Passage
@@ -96,6 +96,10 @@ def _write(run: StageRun, author: Model, question: Question) -> Answer:
                 voice.flush()
                 answer: Answer = finished.value
                 return answer
+            except (TransientFault, StageFailed):
+                # What was said before the fault belongs to the partial answer.
+                voice.flush()
+                raise
             voice.say(piece)
 
 

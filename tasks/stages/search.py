@@ -85,6 +85,7 @@ def _search_one(run: StageRun, call: dict[str, str]) -> Any:
     span = run.spans[f"{SPAN}/{collection}"]
     with use_stage_span(span, run.context):
         try:
+            run.runtime.failpoints.reach(f"search.{collection}", RetrievalFailed)
             found = retriever(run.runtime.settings).search(
                 collection, call["query"], run.runtime.settings.passages_limit * 2
             )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
+from typing import Any
+
 from flask import Blueprint, Response, request
 
 from pipeline.errors import BusUnavailable
-from pipeline.event import Event, encode
+from pipeline.event import Event, encode, parse_cursor
 from pipeline.store import conversations
 from web import query
 from web.auth import Scope, authorize, needs, principal
@@ -26,31 +29,38 @@ def _look_at(session_id: str) -> History:
     return History(state.settings, state.bus, state.store)
 
 
-def _page(
-    session_id: str, events: list[Event], has_more: bool, cursor: int | None, reset: str | None = None
-) -> Response:
-    head = {
+def _page(session_id: str, events: list[Event], has_more: bool, cursor: int | None, clock: Clock) -> Response:
+    head: dict[str, Any] = {
         "session_id": session_id,
         "total_count": len(events),
         "has_more": has_more,
         "next_after": events[-1].id if events else cursor,
+        "epoch": clock.epoch,
     }
-    if reset is not None:
-        head |= {"reset": True, "reason": reset}
+    if clock.reset is not None:
+        head |= {"reset": True, "reason": clock.reset}
     body = encode(head)[:-1] + b',"events":[' + b",".join(event.wire for event in events) + b"]}"
     return Response(body, content_type="application/json")
 
 
-def _stale(after: int | None) -> str | None:
-    """Why a cursor cannot be resumed from; without Redis nobody can tell."""
+@dataclasses.dataclass(frozen=True)
+class Clock:
+    """The log's epoch, and why the asker's cursor cannot be resumed from; without Redis nobody can tell."""
+
+    epoch: str | None
+    reset: str | None
+
+
+def _clock() -> Clock:
     try:
         epoch, last_id = web_state().bus.clock()
     except BusUnavailable:
-        return None
+        return Clock(None, None)
     asked = request.args.get("epoch")
-    if asked is not None and asked != epoch:
-        return "epoch"
-    return "future" if after is not None and after > last_id else None
+    after = request.args.get("after")
+    if after is not None and asked is not None and asked != epoch:
+        return Clock(epoch, "epoch")
+    return Clock(epoch, "future" if after is not None and parse_cursor(after) > last_id else None)
 
 
 @blueprint.get("/chat/events/<session_id>")
@@ -61,14 +71,14 @@ def session_events(session_id: str) -> Response:
     history = _look_at(session_id)
     limit = query.whole_number("limit", 50, 1, 500)
     after, filters = query.cursor(), query.filters()
+    clock = _clock()
     if after is None:
         found = history.latest(session_id, limit + 1, filters)
-        return _page(session_id, found[-limit:], len(found) > limit, None)
-    reset = _stale(after) if "after" in request.args else None
-    if reset is not None:
+        return _page(session_id, found[-limit:], len(found) > limit, None, clock)
+    if clock.reset is not None:
         after = 0
     found = history.after(session_id, after, limit + 1, filters)
-    return _page(session_id, found[:limit], len(found) > limit, after, reset)
+    return _page(session_id, found[:limit], len(found) > limit, after, clock)
 
 
 @blueprint.get("/chat/events/<session_id>/latest")
@@ -78,4 +88,4 @@ def latest_events(session_id: str) -> Response:
     """The newest `count` events, ascending."""
     history = _look_at(session_id)
     count = query.whole_number("count", 10, 1, 50)
-    return _page(session_id, history.latest(session_id, count, query.filters()), False, None)
+    return _page(session_id, history.latest(session_id, count, query.filters()), False, None, _clock())

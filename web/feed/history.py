@@ -33,6 +33,13 @@ def wanted(filters: Filters) -> Callable[[Event], bool]:
     return judge
 
 
+def _later(newest: Event | None, stored: Sequence[Event]) -> Event | None:
+    """The newest event that the database is known to hold."""
+    if not stored or (newest is not None and newest.id > stored[-1].id):
+        return newest
+    return stored[-1]
+
+
 class History:
     """Reads one session's events from where they lie."""
 
@@ -46,17 +53,20 @@ class History:
 
         Without Redis only what is stored is given.
         """
+        # Asked before the page: what is recorded between the two questions must not be taken for shown.
+        newest = None if filters == Filters() else self._newest_stored(session_id, after)
         stored = events.session_events(self._store, session_id, after, limit, filters)
         if len(stored) >= limit:
             return stored
-        newest = stored[-1] if stored and filters == Filters() else self._newest_stored(session_id, after)
+        newest = _later(newest, stored)
         tail = filter(wanted(filters), self._tail(session_id, after, newest))
         return [*stored, *tail][:limit]
 
     def latest(self, session_id: str, count: int, filters: Filters = Filters()) -> list[Event]:
         """The newest `count` events, ascending. Raises StoreUnavailable."""
+        newest = None if filters == Filters() else self._newest_stored(session_id, 0)
         stored = events.latest_session_events(self._store, session_id, count, filters)
-        newest = self._newest_stored(session_id, 0)
+        newest = _later(newest, stored)
         tail = list(filter(wanted(filters), self._tail(session_id, 0, newest)))
         return [*stored, *tail][-count:]
 

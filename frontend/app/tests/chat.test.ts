@@ -63,6 +63,7 @@ test("a reload in mid-answer keeps the question, its stages and the text so far"
   first.site.set("POST /chat/", accepted("m1"));
   await first.chat.ask("Why?", "en");
   first.chat.close();
+  first.site.set("GET /chat/s1", { body: { session_id: "s1", messages: [] } });
   first.site.set("GET /chat/s1/messages/m1", record("m1", { status: "running", answer: null }));
   const page = await openPage(first.site, first.store);
   assert.deepEqual(view(page), [["Why?", "running"]]);
@@ -89,6 +90,25 @@ test("a reload after the end shows what the history holds, once", async () => {
   await told(stage(1, "m1", "message_received", "started"), saved(2, "m1"));
   assert.deepEqual(view(page), [["Why?", "answered"]]);
   assert.equal(page.site.count("GET /chat/s1/messages/m1"), 0);
+  page.chat.close();
+});
+
+test("a question that failed before the page was opened shows its reason, and what had been said", async () => {
+  const store = new MapStore();
+  store.setItem("spanfeed.session", "s1");
+  store.setItem("spanfeed.spoken", "s1");
+  const site = new FakeSite();
+  const metadata = { status: "failed", reason: "timeout" };
+  const line = { message_id: "m1", timestamp: "2026-11-01T10:00:00Z", metadata };
+  const messages = [
+    { ...line, id: 1, message_type: "user", content: "Why?" },
+    { ...line, id: 2, message_type: "assistant", content: "Beca", metadata: { ...metadata, partial: true } },
+  ];
+  site.set("GET /chat/s1", { body: { session_id: "s1", messages } });
+  const page = await openPage(site, store);
+  assert.deepEqual(view(page), [["Why?", "failed"]]);
+  const outcome = page.chat.getSnapshot().turns[0]?.outcome;
+  assert.deepEqual([outcome?.reason, outcome?.answer], ["timeout", "Beca"]);
   page.chat.close();
 });
 
@@ -174,6 +194,17 @@ test("a socket whose token has expired does not end a conversation that HTTP sti
   await page.clock.pass(500);
   FakeSocket.last.drop(4401);
   await settle();
+  assert.equal(page.chat.getSnapshot().sessionId, "s2");
+  page.chat.close();
+});
+
+test("a session that is not there any more is replaced, also when only the feed finds out", async () => {
+  const page = await openPage();
+  page.site.set("GET /chat/events/s1", { status: 404, body: { detail: "Chat session not found" } });
+  for (let turn = 0; turn < 3; turn += 1) {
+    FakeSocket.last.drop();
+    await page.clock.pass(turn < 2 ? 1000 : 0);
+  }
   assert.equal(page.chat.getSnapshot().sessionId, "s2");
   page.chat.close();
 });

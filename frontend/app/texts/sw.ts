@@ -4,7 +4,7 @@ import type { Texts } from "./type";
 export const sw: Texts = {
   title: "Spanfeed",
   emptyTitle: "Ungependa kujua nini?",
-  emptyText: "Uliza hati zako. Utaona kila hatua inapofanyika, na jibu limetoka wapi.",
+  emptyText: "Uliza nyaraka zako. Utaona kila hatua inapofanyika, na jibu limetoka wapi.",
   language: "Lugha",
   newConversation: "Mazungumzo mapya",
   conversation: "Mazungumzo",
@@ -32,7 +32,7 @@ export const sw: Texts = {
   },
   sources: "Vyanzo",
   source: (number) => `Chanzo cha ${number}`,
-  quoted: "Imenukuliwa kutoka kwenye hati zako",
+  quoted: "Imenukuliwa kutoka kwenye nyaraka zako",
   partial: "Jibu hili halikukamilika.",
   noAnswer: "Swali hili halikuweza kujibiwa.",
   messageId: "Kitambulisho cha ujumbe",

@@ -31,7 +31,7 @@ function StageRow({ stage, now }: { stage: Stage; now: number | null }) {
       <StageIcon stage={stage} picture={picture} />
       <span className="stage-text">
         {" "}
-        <span className="stage-words">{words}</span> <StageDetail data={stage.data} />
+        <span className="stage-words">{words}</span> <StageDetail stage={stage} />
         {stage.notes.map((note) => (
           <StageNote key={note.id} note={note} />
         ))}
@@ -51,10 +51,11 @@ function StageIcon({ stage, picture }: { stage: Stage; picture: string }) {
   );
 }
 
-/** Where a search looked, and how much it found. */
-function StageDetail({ data }: { data: Stage["data"] }) {
+/** Where a tool looked, and how much it found. */
+function StageDetail({ stage }: { stage: Stage }) {
   const { t } = useLocale();
-  const { collection, count } = data;
+  if (!stage.type.startsWith("tool_")) return null;
+  const { collection, count } = stage.data;
   const parts = [
     typeof collection === "string" ? collection : null,
     typeof count === "number" ? t.found(count) : null,

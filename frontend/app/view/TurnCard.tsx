@@ -28,6 +28,7 @@ export const TurnCard = memo(function TurnCard({ turn, message, clockOffsetMs }:
       data-testid="card"
       data-message-id={turn.messageId ?? undefined}
       data-state={state}
+      data-refused={turn.outcome?.refused ? "true" : undefined}
       aria-labelledby={headingId}
     >
       <h2 className="question" id={headingId}>
@@ -53,7 +54,7 @@ function Answer({ turn, message, running }: { turn: Turn; message: Message | und
   );
   return (
     <>
-      {outcome?.extractive && outcome.state === "answered" && outcome.sources.length > 0 && (
+      {outcome?.extractive && !outcome.refused && outcome.sources.length > 0 && (
         <p className="origin">{t.quoted}</p>
       )}
       <div

@@ -99,6 +99,8 @@ export class FakeServer {
   log: FeedEvent[] = [];
   epoch: string | undefined = undefined;
   pageSize = 500;
+  /** Which cursors cannot be resumed from: they are answered from the start. */
+  stale: (after: number) => boolean = () => false;
   failure: { status: number; headers?: Record<string, string>; body?: unknown } | null = null;
   readonly asked: URL[] = [];
 
@@ -110,11 +112,13 @@ export class FakeServer {
       const { status, headers = {}, body = {} } = this.failure;
       return new Response(JSON.stringify(body), { status, headers });
     }
-    const after = Number(asked.searchParams.get("after"));
+    const given = Number(asked.searchParams.get("after"));
+    const reset = this.stale(given) ? { reset: true, reason: "future" } : {};
+    const after = this.stale(given) ? 0 : given;
     const behind = this.log.filter((event) => event.id > after);
     const events = behind.slice(0, this.pageSize);
     const has_more = behind.length > events.length;
-    return Response.json({ session_id: "s", events, total_count: events.length, has_more, epoch: this.epoch });
+    return Response.json({ session_id: "s", events, total_count: events.length, has_more, epoch: this.epoch, ...reset });
   };
 }
 

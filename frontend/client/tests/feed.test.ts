@@ -259,6 +259,19 @@ test("a reset in answer to a feed from the very start does not make it dial for 
   feed.close();
 });
 
+test("a poll that answers a stale cursor from the start is a reset, told once", async () => {
+  const { feed, clock, server, ids } = await bench({ transports: ["poll"], after: 900 });
+  let resets = 0;
+  feed.on("reset", () => {
+    resets += 1;
+  });
+  server.log = progress(1, 2);
+  server.stale = (after) => after > 2;
+  await clock.pass(0);
+  assert.deepEqual([resets, ids], [1, [1, 2]]);
+  feed.close();
+});
+
 test("another epoch in a connection or a poll is a reset too", async () => {
   const { feed, clock, server, ids } = await bench({ transports: ["poll"] });
   server.epoch = "e1";

@@ -1,0 +1,1 @@
+"""Comparisons of Spanfeed with a plain peer, in one run, as commands: see README.md."""

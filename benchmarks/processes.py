@@ -1,0 +1,72 @@
+"""Processes that a benchmark starts, what they cost, and their end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+import psutil
+
+ROOT = Path(__file__).parents[1]
+_STOP_SECONDS = 10.0
+
+
+class Program:
+    """A process with its children, in a session of its own; its output goes to `log`."""
+
+    def __init__(self, command: list[str], log: Path, environment: Mapping[str, str]) -> None:
+        self.log = log
+        with log.open("ab") as out:
+            self._process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env={**os.environ, **environment},
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+        self._top = psutil.Process(self._process.pid)
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def cpu_seconds(self) -> float:
+        """User and system time of the process and its living children."""
+        total = 0.0
+        for process in [self._top, *self._top.children(recursive=True)]:
+            times = process.cpu_times()
+            total += times.user + times.system
+        return total
+
+    def stop(self) -> None:
+        """Ends the process and whatever is left of its children."""
+        if self._process.poll() is not None:
+            return
+        children = self._top.children(recursive=True)
+        self._process.terminate()
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(_STOP_SECONDS)
+        for child in children:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.kill()
+
+
+def worker(module: str, queues: tuple[str, ...], log: Path, environment: Mapping[str, str]) -> Program:
+    """A Celery worker of two children for `module`'s app, as Spanfeed starts one but without task events."""
+    command = [sys.executable, "-m", "celery", "-A", module, "worker", "--without-mingle", "--without-gossip"]
+    command += ["--concurrency=2", "--loglevel=WARNING", f"--hostname={log.stem}@%h", f"--queues={','.join(queues)}"]
+    return Program(command, log, environment)
