@@ -115,11 +115,11 @@ def accept_message(
     collection: str | None,
     metadata: dict[str, Any] | None,
     trace_id: str | None,
-) -> None:
-    """Stores a user's message, in one transaction with its session where that is new. Now it is accepted."""
+) -> bool:
+    """Stores a user's message, with its session where that is missing. Now it is accepted. True: the session is new."""
     now = _now()
     with store.write() as connection:
-        connection.execute(
+        made = connection.execute(
             ignoring_conflicts(insert_into(connection, sessions)).values(
                 session_id=session_id, owner=owner, user_id=user_id, language=language, created_at=now, updated_at=now
             )
@@ -140,12 +140,16 @@ def accept_message(
             )
         )
         connection.execute(update(sessions).where(sessions.c.session_id == session_id).values(updated_at=now))
+        return made.rowcount == 1
 
 
-def discard_message(store: Store, message_id: str) -> None:
-    """Takes back a message that could not be sent."""
+def discard_message(store: Store, message_id: str, session_id: str | None) -> None:
+    """Takes back a message that could not be sent, and the session that was made for it."""
     with store.write() as connection:
         connection.execute(delete(messages).where(messages.c.message_id == message_id))
+        if session_id is not None:
+            others = select(messages.c.id).where(messages.c.session_id == session_id).exists()
+            connection.execute(delete(sessions).where(sessions.c.session_id == session_id, ~others))
 
 
 def find_message(store: Store, message_id: str, role: str = USER) -> Message | None:

@@ -95,7 +95,7 @@ def _check_limits(body: ChatRequest) -> None:
 def _accept(audience: Audience, body: ChatRequest, owner: str, collection: str | None, context: Context) -> None:
     """Stores the message and sends it. Raises Problem by way of the errors of bus and store; then nothing stays."""
     state = web_state()
-    conversations.accept_message(
+    made = conversations.accept_message(
         state.store,
         session_id=audience.session_id,
         message_id=audience.message_id,
@@ -110,7 +110,7 @@ def _accept(audience: Audience, body: ChatRequest, owner: str, collection: str |
     try:
         submit(state.bus, audience, context)
     except BusUnavailable:
-        conversations.discard_message(state.store, audience.message_id)
+        conversations.discard_message(state.store, audience.message_id, audience.session_id if made else None)
         raise
 
 
