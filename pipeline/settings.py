@@ -250,8 +250,9 @@ class Settings:
         return word in _TRUE
 
     def environment(self) -> dict[str, str]:
-        """Every setting as environment variables, for a child process."""
-        return {f.metadata["env"][0]: str(getattr(self, f.name)) for f in dataclasses.fields(self)}
+        """Every setting as environment variables, for a child process; OpenTelemetry's own are not touched."""
+        names = ((f.metadata["env"][0], getattr(self, f.name)) for f in dataclasses.fields(self))
+        return {name: str(value) for name, value in names if not name.startswith("OTEL_")}
 
     def hide_secrets(self, text: str) -> str:
         """`text` with every secret value cut out, for error messages and logs."""

@@ -25,7 +25,7 @@ _FIRST_PAUSE_SECONDS = 0.02
 _LONGEST_PAUSE_SECONDS = 1.0
 _FAULTS = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
 # What Redis answers while it starts, fails over or is full: asking again later is right, and nothing was written.
-_PASSING = ("LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "BUSY")
+_PASSING = {"LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "BUSY"}
 
 
 def connect(url: str, timeout_seconds: float | None, connect_timeout_seconds: float = 2.0) -> redis.Redis:
@@ -56,8 +56,9 @@ def asking(call: Callable[[], Any]) -> Any:
     except _FAULTS as error:
         raise BusUnavailable(f"Redis did not answer: {type(error).__name__}") from error
     except redis.exceptions.ResponseError as error:
-        if str(error).startswith(_PASSING):
-            raise BusUnavailable(f"Redis refused for now: {str(error).split()[0]}") from error
+        word = str(error).partition(" ")[0]
+        if word in _PASSING:
+            raise BusUnavailable(f"Redis refused for now: {word}") from error
         raise
 
 

@@ -35,11 +35,13 @@ def add(path: Path, collection: str, sample: bool) -> None:
 
         report = index.add(settings, collection, path, show, mirror=sample)
         bar.finish()
+    # Among the samples are pictures for people; that they are skipped is no news.
+    skipped = [] if sample else report.skipped
     click.echo(
         f"{collection}: {report.added} added, {report.replaced} replaced, {report.unchanged} unchanged, "
-        f"{report.removed} removed, {len(report.skipped)} skipped"
+        f"{report.removed} removed" + (f", {len(skipped)} skipped" if skipped else "")
     )
-    for name, reason in report.skipped:
+    for name, reason in skipped:
         click.echo(f"  skipped {name}: {reason}", err=True)
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline.errors import SettingError
-from pipeline.settings import Settings
+from pipeline.settings import Settings, read_environment_file
 from web.up import redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -28,7 +28,9 @@ def child_environment(settings: Settings, more: Mapping[str, str] | None = None)
     Passed on as it is, not read: what a setting means is `pipeline.settings`' business alone.
     """
     fixed = {"SPANFEED_HOME": str(settings.home_path), "PYTHONUNBUFFERED": "1"}
-    return {**os.environ, **settings.environment(), **fixed, **(more or {})}
+    # OpenTelemetry's exporter reads its own variables: those of a .env file must reach it, too.
+    given = {**read_environment_file(Path(Settings.ENVIRONMENT_FILE)), **os.environ}
+    return {**given, **settings.environment(), **fixed, **(more or {})}
 
 
 def connected(settings: Settings) -> Settings:

@@ -1,0 +1,1 @@
+"""The documentation against the code, and asked like a newcomer would ask it."""
