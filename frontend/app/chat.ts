@@ -3,6 +3,7 @@ import { type Api, type ConnectOptions, type Feed, type FeedSnapshot, HttpError,
 import { backoffMs } from "../client/backoff";
 import { Alarm, type Clock } from "../client/clock";
 import { Conversation } from "./conversation";
+import { type Problem, problemOf } from "./problem";
 import { Sessions } from "./session";
 import type { Memory } from "./storage";
 import type { Turn } from "./turns";
@@ -15,13 +16,6 @@ export interface ChatSnapshot {
   lostAt: number | null;
   sending: boolean;
   problem: Problem | null;
-}
-
-/** Why something did not work: the server's sentence, or none when it could not be reached. */
-export interface Problem {
-  status: number;
-  detail: string;
-  retryAfterMs: number | null;
 }
 
 export interface ChatParts {
@@ -98,6 +92,12 @@ export class Chat {
       this.changed();
     }
   }
+
+  /** Asks to stop an answer; the feed tells when it has stopped, its turn why it could not be. */
+  readonly stop = (messageId: string): void => void this.conversation?.stop(messageId);
+
+  /** Asks a question again that got no answer: as a new turn, or its turn says why not. */
+  readonly tryAgain = (messageId: string): void => void this.conversation?.tryAgain(messageId);
 
   close(): void {
     this.life += 1;
@@ -200,9 +200,4 @@ export class Chat {
       problem,
     };
   }
-}
-
-function problemOf(error: unknown): Problem {
-  if (!(error instanceof HttpError)) throw error;
-  return { status: error.status, detail: error.detail, retryAfterMs: error.retryAfterMs };
 }

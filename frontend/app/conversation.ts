@@ -1,7 +1,8 @@
 // One session's conversation: joins what the server has recorded with what the feed brings live.
-import { type Api, type Feed, type FeedState, HttpError } from "../client";
+import { type Accepted, type Api, type Feed, type FeedState, HttpError } from "../client";
 import { Alarm } from "../client/clock";
 import type { ChatParts } from "./chat";
+import { Deeds } from "./deeds";
 import { Records } from "./records";
 import { fromHistory, merge, newTurn, noRecord, type Turn, turnState } from "./turns";
 
@@ -18,6 +19,7 @@ export class Conversation {
   readonly feed: Feed;
   turns: readonly Turn[];
   private readonly records: Records;
+  private readonly deeds: Deeds;
   private readonly watch: Alarm;
   /** When something was last heard of a message that runs. */
   private readonly heardAt = new Map<string, number>();
@@ -43,6 +45,13 @@ export class Conversation {
       onUnknown: (id) => this.unknown(id),
       onRefused: () => handlers.onRefused(this),
     });
+    this.deeds = new Deeds(parts.api, sessionId, {
+      turn: (id) => this.turns.find(({ messageId }) => messageId === id),
+      onWish: (id, wish) => this.change(id, { wish }),
+      onStopped: () => this.feed.wake(),
+      onOver: () => void this.feed.refresh().catch(() => undefined),
+      accept: (turn, send) => this.accept(this.draft(turn), send),
+    });
     this.watch = new Alarm(parts.clock);
     this.feed = parts.connect({ sessionId });
     this.feed.subscribe(() => this.listen());
@@ -57,22 +66,44 @@ export class Conversation {
   }
 
   async ask(question: string, language: string): Promise<void> {
-    this.asked += 1;
-    this.asking += 1;
-    const askedAt = this.parts.clock.now();
-    const turn = newTurn({ key: `asked-${this.asked}`, messageId: null, question, askedAt });
+    const turn = this.draft({ question, retryOf: null });
+    const body = { message: question, session_id: this.sessionId, language };
     this.become([...this.turns, turn]);
     try {
-      const { message_id } = await this.parts.api.ask({ message: question, session_id: this.sessionId, language });
+      await this.accept(turn, () => this.parts.api.ask(body));
+    } catch (error) {
+      this.become(this.turns.filter((other) => other !== turn));
+      throw error;
+    }
+  }
+
+  stop(messageId: string): void {
+    void this.deeds.stop(messageId);
+  }
+
+  tryAgain(messageId: string): void {
+    void this.deeds.tryAgain(messageId);
+  }
+
+  /** A turn that the server has not accepted yet. */
+  private draft({ question, retryOf }: Pick<Turn, "question" | "retryOf">): Turn {
+    this.asked += 1;
+    const askedAt = this.parts.clock.now() + this.feed.getSnapshot().clockOffsetMs;
+    return newTurn({ key: `asked-${this.asked}`, messageId: null, question, askedAt, retryOf });
+  }
+
+  /** Binds the turn to the message the server makes of it; what the feed tells of that meanwhile is not a stranger's. */
+  private async accept(turn: Turn, send: () => Promise<Accepted>): Promise<void> {
+    this.asking += 1;
+    try {
+      const { message_id } = await send();
       const bound = { ...turn, messageId: message_id, recorded: true };
       this.parts.memory.rememberSpoken(this.sessionId);
       this.parts.memory.rememberAsked(this.sessionId, bound);
       this.heardAt.set(message_id, this.parts.clock.now());
       const others = this.turns.filter((other) => other.messageId !== message_id);
-      this.become(others.map((other) => (other === turn ? bound : other)));
-    } catch (error) {
-      this.become(this.turns.filter((other) => other !== turn));
-      throw error;
+      const shown = others.includes(turn);
+      this.become(shown ? others.map((other) => (other === turn ? bound : other)) : [...others, bound]);
     } finally {
       this.asking -= 1;
       this.feed.wake();

@@ -1,10 +1,13 @@
 // Fetches what the server has recorded of messages: once they have ended, or when the feed has been silent about them.
-import { type Api, HttpError } from "../client";
+import { type Api, HttpError, type MessageDocument } from "../client";
 import type { Clock } from "../client/clock";
 import { type Outcome, outcomeOf } from "./turns";
 
 /** The terminal event may be a moment ahead of the record. */
 const PAUSES_MS = [200, 500, 1_000, 3_000, 10_000, 30_000];
+
+/** So often an ending without a reason is taken for one that is still being written down. */
+const EARLY_LOOKS = 3;
 
 export interface RecordHandlers {
   onOutcome(messageId: string, outcome: Outcome): void;
@@ -17,6 +20,7 @@ export interface RecordHandlers {
 
 export class Records {
   private readonly underWay = new Set<string>();
+  private readonly early = new Map<string, number>();
   private over = false;
 
   constructor(
@@ -51,13 +55,23 @@ export class Records {
 
   private async look(messageId: string): Promise<Outcome | null> {
     try {
-      const outcome = outcomeOf(await this.api.message(this.sessionId, messageId));
+      const record = await this.api.message(this.sessionId, messageId);
+      if (this.isEarly(messageId, record)) return null;
+      const outcome = outcomeOf(record);
       if (outcome && !this.over) this.handlers.onOutcome(messageId, outcome);
       return outcome;
     } catch (error) {
       if (error instanceof HttpError && !this.over) this.excuse(messageId, error);
       return null;
     }
+  }
+
+  /** The server knows how a message ended a moment before it has stored why, and what had been said. */
+  private isEarly(messageId: string, { status, reason, error_message }: MessageDocument): boolean {
+    if (reason || error_message || (status !== "failed" && status !== "cancelled")) return false;
+    const looks = (this.early.get(messageId) ?? 0) + 1;
+    this.early.set(messageId, looks);
+    return looks <= EARLY_LOOKS;
   }
 
   private excuse(messageId: string, error: HttpError): void {

@@ -17,6 +17,7 @@ interface Asked {
   messageId: string;
   question: string;
   askedAt: number | null;
+  retryOf?: string | null;
 }
 
 export class Memory {
@@ -53,13 +54,15 @@ export class Memory {
   asked(sessionId: string): Turn[] {
     return this.askedList()
       .filter((item) => item.sessionId === sessionId)
-      .map(({ messageId, question, askedAt }) => newTurn({ key: messageId, messageId, question, askedAt }));
+      .map(({ messageId, question, askedAt, retryOf = null }) =>
+        newTurn({ key: messageId, messageId, question, askedAt, retryOf }),
+      );
   }
 
   rememberAsked(sessionId: string, turn: Turn): void {
-    const { messageId, question, askedAt } = turn;
+    const { messageId, question, askedAt, retryOf } = turn;
     if (messageId === null || question === null) return;
-    this.setAsked([...this.askedList(), { sessionId, messageId, question, askedAt }].slice(-MAX_ASKED));
+    this.setAsked([...this.askedList(), { sessionId, messageId, question, askedAt, retryOf }].slice(-MAX_ASKED));
   }
 
   forgetAsked(messageIds: ReadonlySet<string | null>): void {

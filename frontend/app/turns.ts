@@ -1,10 +1,13 @@
 // A conversation as turns: a question and what became of it. Pure; knows the server's records, not the screen.
 import type { HistoryMessage, Message, MessageDocument, MessageState, Source } from "../client";
+import type { Problem } from "./problem";
 
 /** What the server's own record says at the end, in place of what was streamed. */
 export interface Outcome {
-  state: "answered" | "failed";
+  state: Exclude<MessageState, "running">;
   answer: string;
+  /** The answer is only what had been said when it ended. */
+  partial: boolean;
   sources: readonly Source[];
   extractive: boolean;
   reason: string | null;
@@ -13,13 +16,25 @@ export interface Outcome {
   refused: boolean;
 }
 
+/** What a reader can ask for on a card. */
+export type Deed = "stop" | "retry";
+
+/** What was asked for on a turn's card: under way, or refused with a reason. */
+export interface Wish {
+  deed: Deed;
+  problem: Problem | null;
+}
+
 export interface Turn {
   key: string;
   /** Null until the server has accepted the question. */
   messageId: string | null;
   /** Null when it was asked elsewhere and its text is not known yet. */
   question: string | null;
+  /** By the server's clock. */
   askedAt: number | null;
+  /** The message that this one asks again. */
+  retryOf: string | null;
   outcome: Outcome | null;
   /** It had ended before this page was opened. */
   old: boolean;
@@ -27,22 +42,26 @@ export interface Turn {
   recorded: boolean;
   /** The record could not be fetched (yet): show what the feed has brought. */
   recordMissing: boolean;
+  wish: Wish | null;
 }
 
-type Asked = Pick<Turn, "key" | "messageId" | "question" | "askedAt">;
+type Asked = Pick<Turn, "key" | "messageId" | "question" | "askedAt"> & Partial<Pick<Turn, "retryOf">>;
 
 export function newTurn(asked: Asked): Turn {
-  return { ...asked, outcome: null, old: false, recorded: false, recordMissing: false };
+  return { retryOf: null, ...asked, outcome: null, old: false, recorded: false, recordMissing: false, wish: null };
 }
 
 type Record = Partial<Omit<MessageDocument, "session_id" | "message_id">>;
 
 export function outcomeOf(record: Record): Outcome | null {
-  const status = record.status ?? "completed";
+  const partial = record.partial ?? false;
+  const status = record.status ?? (partial ? "failed" : "completed");
   if (status === "queued" || status === "running") return null;
+  const stopped = status === "cancelled" || record.reason === "cancelled";
   return {
-    state: status === "completed" ? "answered" : "failed",
+    state: status === "completed" ? "answered" : stopped ? "cancelled" : "failed",
     answer: record.answer ?? "",
+    partial,
     sources: (record.sources ?? []).map((source, index) => ({ ...source, number: source.number ?? index + 1 })),
     extractive: record.retriever_type?.includes("extractive") ?? false,
     reason: record.reason ?? (status === "cancelled" ? "cancelled" : null),
@@ -55,6 +74,7 @@ export function outcomeOf(record: Record): Outcome | null {
 export const noRecord: Outcome = {
   state: "failed",
   answer: "",
+  partial: false,
   sources: [],
   extractive: false,
   reason: "missing",
@@ -75,8 +95,9 @@ function asked(message: HistoryMessage): Turn {
   const time = Date.parse(message.timestamp);
   const key = message.message_id ?? `history-${message.id}`;
   const askedAt = Number.isNaN(time) ? null : time;
-  const turn = newTurn({ key, messageId: message.message_id, question: message.content, askedAt });
-  const { status, reason = null } = message.metadata ?? {};
+  const { status, reason = null, retry_of: again } = message.metadata ?? {};
+  const retryOf = typeof again === "string" ? again : null;
+  const turn = newTurn({ key, messageId: message.message_id, question: message.content, askedAt, retryOf });
   const stopped = status === "failed" || status === "cancelled";
   return { ...turn, recorded: true, old: stopped, outcome: stopped ? outcomeOf({ status, reason }) : null };
 }
@@ -97,14 +118,25 @@ export function merge(history: readonly Turn[], known: readonly Turn[]): Turn[] 
   const first = history.map((turn) => {
     const mine = turn.messageId ? byId.get(turn.messageId) : undefined;
     if (!mine) return turn;
-    const { question, outcome } = mine;
-    return { ...mine, recorded: true, question: question ?? turn.question, outcome: outcome ?? turn.outcome };
+    return {
+      ...mine,
+      recorded: true,
+      question: mine.question ?? turn.question,
+      askedAt: mine.askedAt ?? turn.askedAt,
+      retryOf: mine.retryOf ?? turn.retryOf,
+      outcome: mine.outcome ?? turn.outcome,
+    };
   });
   return [...first, ...known.filter((turn) => turn.messageId === null || !told.has(turn.messageId))];
 }
 
-/** A turn has ended when the feed says so and its record is here, or cannot be had. */
+/** A turn has ended when the feed says so and its record is here, or cannot be had; one that was stopped, at once. */
 export function turnState(turn: Turn, message: Message | undefined): MessageState {
   if (turn.outcome) return turn.outcome.state;
-  return message && turn.recordMissing ? message.state : "running";
+  return message && (turn.recordMissing || message.state === "cancelled") ? message.state : "running";
+}
+
+/** What has been said: the record's text, or what the feed has brought. */
+export function answerOf(turn: Turn, message: Message | undefined): string {
+  return turn.outcome?.answer || message?.answer.text || "";
 }

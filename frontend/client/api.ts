@@ -1,6 +1,6 @@
 // The HTTP routes a chat page needs, one method each.
 import { type Credentials, type FetchLike, requestJson } from "./http";
-import type { Accepted, EventPage, History, MessageDocument } from "./types";
+import type { Accepted, Cancelled, EventPage, History, MessageDocument } from "./types";
 
 export interface ApiOptions extends Credentials {
   baseUrl?: string | undefined;
@@ -24,12 +24,20 @@ export interface Api {
   history(sessionId: string): Promise<History>;
   ask(question: Question): Promise<Accepted>;
   message(sessionId: string, messageId: string): Promise<MessageDocument>;
+  /** Asks to stop; that it has stopped is told by the feed. */
+  cancel(sessionId: string, messageId: string): Promise<Cancelled>;
+  /** Asks a message that failed or was stopped once more, as a new message. */
+  retry(sessionId: string, messageId: string): Promise<Accepted>;
   events(sessionId: string, query: EventQuery): Promise<EventPage>;
 }
 
 export const PAGE_LIMIT = 500;
 
 const part = encodeURIComponent;
+
+function messagePath(sessionId: string, messageId: string): string {
+  return `/chat/${part(sessionId)}/messages/${part(messageId)}`;
+}
 
 export function eventsPath(sessionId: string, { after, epoch, limit = PAGE_LIMIT }: EventQuery): string {
   const known = epoch ? `&epoch=${part(epoch)}` : "";
@@ -46,8 +54,10 @@ export function createApi(options: ApiOptions = {}): Api {
     openSession: async () => (await post("/page/session", {})) as { session_id: string },
     history: async (sessionId) => (await get(`/chat/${part(sessionId)}`)) as History,
     ask: async (question) => (await post("/chat/", question, { Prefer: "respond-async" })) as Accepted,
-    message: async (sessionId, messageId) =>
-      (await get(`/chat/${part(sessionId)}/messages/${part(messageId)}`)) as MessageDocument,
+    message: async (sessionId, messageId) => (await get(messagePath(sessionId, messageId))) as MessageDocument,
+    cancel: async (sessionId, messageId) =>
+      (await post(`${messagePath(sessionId, messageId)}/cancel`, {})) as Cancelled,
+    retry: async (sessionId, messageId) => (await post(`${messagePath(sessionId, messageId)}/retry`, {})) as Accepted,
     events: async (sessionId, query) => (await get(eventsPath(sessionId, query))) as EventPage,
   };
 }

@@ -4,8 +4,9 @@ import { continueStage, isEnded, openStage, type Stage, sentenceOf, stageName, t
 import type { FeedEvent, Frame } from "./types";
 
 /** Only a terminal event ends a message; a silent or lost connection says nothing about it. */
-export type MessageState = "running" | "answered" | "failed";
+export type MessageState = "running" | "answered" | "failed" | "cancelled";
 
+/** Why there is no whole answer; also of a message that somebody stopped. */
 export interface Failure {
   sentence: string;
   reason: string | null;
@@ -106,8 +107,9 @@ function startOf(event: FeedEvent): number | null {
 
 function fail(message: Message, event: FeedEvent): Message {
   const broken = message.stages.findLast((stage) => stage.status === "failed");
-  const failure = { sentence: sentenceOf(event), reason: event.reason ?? null, stage: broken?.type ?? null };
-  return { ...message, state: "failed", endedAt: timeOf(event), failure };
+  const reason = event.reason ?? null;
+  const failure = { sentence: sentenceOf(event), reason, stage: broken?.type ?? null };
+  return { ...message, state: reason === "cancelled" ? "cancelled" : "failed", endedAt: timeOf(event), failure };
 }
 
 function withStage(stages: readonly Stage[], event: FeedEvent): readonly Stage[] {

@@ -154,3 +154,11 @@ export interface Accepted {
   message_id: string;
   status: string;
 }
+
+export interface Cancelled {
+  session_id: string;
+  message_id: string;
+  status: string;
+  /** False: there was nothing (any more) to stop. */
+  cancelled: boolean;
+}

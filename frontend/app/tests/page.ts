@@ -99,6 +99,11 @@ export function stage(id: number, messageId: string, type: string, status: FeedE
   };
 }
 
+/** The event that ends a message which somebody stopped. */
+export function stopped(id: number, messageId: string): FeedEvent {
+  return { ...stage(id, messageId, "error", "failed"), user_message: "❌ The answer was stopped.", reason: "cancelled" };
+}
+
 export const record = (messageId: string, more: object = {}) => ({
   body: {
     session_id: "s1",

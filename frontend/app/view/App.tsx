@@ -1,5 +1,5 @@
 // The chat page: head, conversation, question.
-import { useEffect, useState, useSyncExternalStore } from "react";
+import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
 import type { Chat } from "../chat";
 import type { Memory } from "../storage";
 import { chooseLanguage, type Language } from "../texts";
@@ -11,6 +11,7 @@ import { Mark } from "./icons";
 import { Status } from "./Status";
 import { TurnCard } from "./TurnCard";
 import { useFollow } from "./follow";
+import { useSteady } from "./hooks";
 
 export function App({ chat, memory }: { chat: Chat; memory: Memory }) {
   const [language, setLanguage] = useState(() => chooseLanguage(memory.language, navigator.languages));
@@ -28,6 +29,8 @@ export function App({ chat, memory }: { chat: Chat; memory: Memory }) {
   );
 }
 
+const SETTLED_MS = 1_000;
+
 interface PageProps {
   chat: Chat;
   language: Language;
@@ -39,6 +42,10 @@ function Page({ chat, language, onLanguage }: PageProps) {
   const { turns, feed, lostAt, sending, problem, sessionId } = useSyncExternalStore(chat.subscribe, chat.getSnapshot);
   const message = (turn: (typeof turns)[number]) =>
     turn.messageId === null ? undefined : feed?.state.messages[turn.messageId];
+  // A feed that has just come back may still be telling what was missed.
+  const live = useSteady(feed?.status === "live" || feed?.status === "polling", SETTLED_MS);
+  const retried = useMemo(() => new Set(turns.map((turn) => turn.retryOf)), [turns]);
+  const clockOffsetMs = feed?.clockOffsetMs ?? 0;
   useFollow(turns.length);
   return (
     <div className="page" data-connection={feed?.status ?? "connecting"} data-session={sessionId ?? undefined}>
@@ -47,10 +54,19 @@ function Page({ chat, language, onLanguage }: PageProps) {
       <main className="conversation" aria-label={t.conversation}>
         {sessionId !== null && turns.length === 0 && <Welcome />}
         {turns.map((turn) => (
-          <TurnCard key={turn.key} turn={turn} message={message(turn)} clockOffsetMs={feed?.clockOffsetMs ?? 0} />
+          <TurnCard
+            key={turn.key}
+            turn={turn}
+            message={message(turn)}
+            clockOffsetMs={clockOffsetMs}
+            live={live}
+            retried={turn.messageId !== null && retried.has(turn.messageId)}
+            onStop={chat.stop}
+            onRetry={chat.tryAgain}
+          />
         ))}
       </main>
-      <Status turns={turns} message={message} />
+      <Status turns={turns} message={message} clockOffsetMs={clockOffsetMs} live={live} />
       <Composer
         sending={sending}
         problem={problem}

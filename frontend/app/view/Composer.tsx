@@ -1,6 +1,6 @@
 // Where the question is written; a refusal is said here, and the draft stays.
 import { type KeyboardEvent, useRef, useState } from "react";
-import type { Problem } from "../chat";
+import type { Problem } from "../problem";
 import type { Texts } from "../texts";
 import { Arrow } from "./icons";
 import { useLocale } from "./locale";

@@ -3,30 +3,29 @@ import { type ReactNode, useMemo, useState } from "react";
 import { elapsedMs, type Message, type MessageState, stageTree } from "../../client";
 import { formatDuration, formatRunning } from "../duration";
 import { splitSentence } from "../sentence";
-import { Check, Chevron, Cross } from "./icons";
+import { Check, Chevron, Cross, Square } from "./icons";
 import { useLocale } from "./locale";
 import { StageList } from "./StageList";
 
 interface ProgressProps {
   message: Message | undefined;
   state: MessageState;
+  waitedMs: number | null;
   /** The server's time now. */
   now: number;
   startsOpen: boolean;
 }
 
-export function Progress({ message, state, now, startsOpen }: ProgressProps) {
+export function Progress({ message, state, waitedMs, now, startsOpen }: ProgressProps) {
   const [open, setOpen] = useState(startsOpen);
-  const { t } = useLocale();
   const tree = useMemo(() => (message ? stageTree(message) : []), [message]);
   const running = state === "running";
-  if (tree.length === 0) {
-    return running ? <HeadLine state={state} words={message?.sentence || t.working} time={null} /> : null;
-  }
+  const summary = <Summary message={message} state={state} waitedMs={waitedMs} now={now} />;
+  if (tree.length === 0) return running ? summary : null;
   return (
     <details className="progress" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
       <summary>
-        <Summary message={message} state={state} now={now} />
+        {summary}
         <Chevron />
       </summary>
       <StageList nodes={tree} now={running && message?.state === "running" ? now : null} />
@@ -34,15 +33,20 @@ export function Progress({ message, state, now, startsOpen }: ProgressProps) {
   );
 }
 
-function Summary({ message, state, now }: Omit<ProgressProps, "startsOpen">) {
+function Summary({ message, state, waitedMs, now }: Omit<ProgressProps, "startsOpen">) {
   const { t, language } = useLocale();
+  if (waitedMs !== null) return <HeadLine state={state} words={t.waiting} time={formatRunning(waitedMs, language)} />;
   const elapsed = message ? elapsedMs(message, now) : null;
   if (state === "running") {
     const time = elapsed === null ? null : formatRunning(elapsed, language);
     return <HeadLine state={state} words={message?.sentence || t.working} time={time} />;
   }
   const known = message?.endedAt != null && elapsed !== null ? formatDuration(elapsed, language) : null;
-  const [plain, timed] = state === "answered" ? [t.answered, t.answeredIn] : [t.failed, t.failedAfter];
+  const [plain, timed] = {
+    answered: [t.answered, t.answeredIn] as const,
+    failed: [t.failed, t.failedAfter] as const,
+    cancelled: [t.stopped, t.stoppedAfter] as const,
+  }[state];
   return <HeadLine state={state} words={known === null ? plain : timed(known)} time={null} />;
 }
 
@@ -50,6 +54,7 @@ const signs: Record<MessageState, ReactNode> = {
   running: <span className="spinner" />,
   answered: <Check />,
   failed: <Cross />,
+  cancelled: <Square />,
 };
 
 function HeadLine({ state, words, time }: { state: MessageState; words: string; time: string | null }) {

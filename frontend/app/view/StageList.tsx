@@ -2,7 +2,7 @@
 import { isEnded, type Note, type Stage, type StageNode } from "../../client";
 import { formatDuration, formatRunning } from "../duration";
 import { splitSentence } from "../sentence";
-import { Again, Check, Cross } from "./icons";
+import { Again, Check, Cross, Square } from "./icons";
 import { useLocale } from "./locale";
 
 interface ListProps {
@@ -27,7 +27,13 @@ export function StageList({ nodes, now }: ListProps) {
 function StageRow({ stage, now }: { stage: Stage; now: number | null }) {
   const { picture, words } = splitSentence(stage.sentence);
   return (
-    <div className="stage-row" data-testid="stage" data-type={stage.type} data-status={stage.status}>
+    <div
+      className="stage-row"
+      data-testid="stage"
+      data-type={stage.type}
+      data-status={stage.status}
+      data-reason={stage.reason ?? undefined}
+    >
       <StageIcon stage={stage} picture={picture} />
       <span className="stage-text">
         {" "}
@@ -42,7 +48,8 @@ function StageRow({ stage, now }: { stage: Stage; now: number | null }) {
 }
 
 function StageIcon({ stage, picture }: { stage: Stage; picture: string }) {
-  const drawn = stage.status === "completed" ? <Check /> : stage.status === "failed" ? <Cross /> : null;
+  const broken = stage.reason === "cancelled" ? <Square /> : <Cross />;
+  const drawn = stage.status === "completed" ? <Check /> : stage.status === "failed" ? broken : null;
   return (
     <span className="stage-icon" aria-hidden="true">
       {drawn}

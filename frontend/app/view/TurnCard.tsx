@@ -1,9 +1,12 @@
 // One question and its answer: stages while it runs, words as they come, sources at the end.
 import { memo, useCallback, useMemo } from "react";
 import type { Message } from "../../client";
-import { type Turn, turnState } from "../turns";
+import { cardOf } from "../card";
+import { answerOf, type Turn, turnState } from "../turns";
+import { Actions } from "./Actions";
 import { AnswerText } from "./AnswerText";
-import { Failure } from "./Failure";
+import { Ending } from "./Ending";
+import { useFocusFrom } from "./focus";
 import { useNow } from "./hooks";
 import { useLocale } from "./locale";
 import { Progress } from "./Progress";
@@ -14,20 +17,36 @@ interface TurnCardProps {
   message: Message | undefined;
   /** Server time minus local time. */
   clockOffsetMs: number;
+  /** News come through. */
+  live: boolean;
+  /** A later turn asks the same again. */
+  retried: boolean;
+  onStop(messageId: string): void;
+  onRetry(messageId: string): void;
 }
 
-export const TurnCard = memo(function TurnCard({ turn, message, clockOffsetMs }: TurnCardProps) {
+const domId = (messageId: string) => `card-${messageId}`;
+
+export const TurnCard = memo(function TurnCard(props: TurnCardProps) {
+  const { turn, message, clockOffsetMs, live, retried, onStop, onRetry } = props;
   const { t } = useLocale();
-  const state = turnState(turn, message);
+  const { messageId } = turn;
+  const now = useNow(turnState(turn, message) === "running") + clockOffsetMs;
+  const card = cardOf(turn, message, { now, live, retried });
+  const { state } = card;
   const running = state === "running";
-  const now = useNow(running) + clockOffsetMs;
   const headingId = `${turn.key}-question`;
+  const ref = useFocusFrom(turn.retryOf === null ? null : domId(turn.retryOf));
   return (
     <article
+      ref={ref}
+      id={messageId === null ? undefined : domId(messageId)}
       className="card"
+      tabIndex={-1}
       data-testid="card"
-      data-message-id={turn.messageId ?? undefined}
+      data-message-id={messageId ?? undefined}
       data-state={state}
+      data-waiting={card.waitedMs === null ? undefined : "true"}
       data-refused={turn.outcome?.refused ? "true" : undefined}
       aria-labelledby={headingId}
     >
@@ -35,18 +54,36 @@ export const TurnCard = memo(function TurnCard({ turn, message, clockOffsetMs }:
         {turn.question ?? <em>{t.askedElsewhere}</em>}
       </h2>
       <div className="reply">
-        <Progress message={message} state={state} now={now} startsOpen={!turn.old} />
-        <Answer turn={turn} message={message} running={running} />
-        {state === "failed" && <Failure turn={turn} message={message} />}
+        <Progress message={message} state={state} waitedMs={card.waitedMs} now={now} startsOpen={!turn.old} />
+        {card.partial && (
+          <p className="origin" data-testid="partial">
+            {state === "cancelled" ? t.stoppedPartial : t.partial}
+          </p>
+        )}
+        <Answer turn={turn} message={message} running={running} partial={card.partial} />
+        {(state === "failed" || state === "cancelled") && <Ending turn={turn} message={message} state={state} />}
+        {messageId !== null && (
+          <Actions
+            card={card}
+            questionId={headingId}
+            onStop={() => onStop(messageId)}
+            onRetry={() => onRetry(messageId)}
+          />
+        )}
       </div>
     </article>
   );
 });
 
-function Answer({ turn, message, running }: { turn: Turn; message: Message | undefined; running: boolean }) {
+interface AnswerProps extends Pick<TurnCardProps, "turn" | "message"> {
+  running: boolean;
+  partial: boolean;
+}
+
+function Answer({ turn, message, running, partial }: AnswerProps) {
   const { t } = useLocale();
   const { outcome, key } = turn;
-  const text = outcome?.answer || message?.answer.text || "";
+  const text = answerOf(turn, message);
   const sourceId = useCallback((number: number) => `${key}-source-${number}`, [key]);
   const numbers = useMemo(
     () => (outcome ? new Set(outcome.sources.map((source, index) => source.number ?? index + 1)) : null),
@@ -61,6 +98,7 @@ function Answer({ turn, message, running }: { turn: Turn; message: Message | und
         className="answer"
         data-testid="answer"
         data-streaming={running && text !== "" ? "true" : undefined}
+        data-partial={partial ? "true" : undefined}
         role="log"
         aria-label={t.answer}
         aria-busy={running}

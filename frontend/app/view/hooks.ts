@@ -17,6 +17,18 @@ export function useNow(running: boolean): number {
   return now;
 }
 
+/** True once `value` has been true for `ms`; false as soon as it is not. */
+export function useSteady(value: boolean, ms: number): boolean {
+  const [steady, setSteady] = useState(false);
+  useEffect(() => {
+    setSteady(false);
+    if (!value) return undefined;
+    const timer = window.setTimeout(() => setSteady(true), ms);
+    return () => window.clearTimeout(timer);
+  }, [value, ms]);
+  return value && steady;
+}
+
 /** True once `since` lies `ms` back; at once false when there is no such time. */
 export function useLasting(since: number | null, ms: number): boolean {
   const [due, setDue] = useState<number | null>(null);

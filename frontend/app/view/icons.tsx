@@ -27,6 +27,12 @@ export const Again = () => (
   </Icon>
 );
 
+export const Square = () => (
+  <Icon name="square">
+    <rect x="4" y="4" width="8" height="8" rx="1.5" />
+  </Icon>
+);
+
 export const Arrow = () => (
   <Icon name="arrow">
     <path d="M8 13V3.5M4 7l4-4 4 4" />

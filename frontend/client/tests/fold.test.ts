@@ -77,6 +77,25 @@ test("only error failed means failed, with its reason, and nothing follows it", 
   assert.deepEqual(failed.stages.map((stage) => stage.type), ["response_generation"]);
 });
 
+test("a message that somebody stopped is cancelled, not failed, and keeps what had been said", () => {
+  const frames: Frame[] = [
+    { type: "event", event: event(1, "response_generation", "started", { span_id: "g" }) },
+    { type: "chunk", message_id: "m", attempt: 1, offset: 0, text: "one two" },
+    { type: "event", event: event(2, "response_generation", "failed", { span_id: "g", reason: "cancelled" }) },
+  ];
+  const before = frames.reduce(fold, emptyState);
+  assert.equal(before.messages["m"]?.state, "running", "the end of a stage is not the end of the message");
+  const end = event(3, "error", "failed", { user_message: "❌ The answer was stopped.", reason: "cancelled" });
+  const late: Frame = { type: "event", event: event(4, "saving_message", "completed") };
+  const stopped = [{ type: "event", event: end } as Frame, late].reduce(fold, before).messages["m"];
+  assert.equal(stopped?.state, "cancelled");
+  assert.equal(stopped?.failure?.sentence, "❌ The answer was stopped.");
+  assert.equal(stopped?.failure?.reason, "cancelled");
+  assert.equal(stopped?.answer.text, "one two");
+  assert.equal(stopped?.endedAt, Date.parse(end.timestamp));
+  assert.deepEqual(runningMessages(fold(before, { type: "event", event: end })), []);
+});
+
 test("a retry stays one stage and tells the new try and its reason", () => {
   const { stages } = message([
     event(1, "response_generation", "started", { span_id: "g", attempt: 1 }),

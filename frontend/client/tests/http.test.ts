@@ -39,6 +39,22 @@ test("a question is sent as JSON, with the wish not to wait for the answer", asy
   assert.deepEqual(["Prefer", "X-API-Key"].map((name) => headers.get(name)), ["respond-async", "k"]);
 });
 
+test("to stop and to try again are POSTs on the message", async () => {
+  const replies = [
+    Response.json({ session_id: "s/1", message_id: "m", status: "cancelled", cancelled: true }),
+    Response.json({ session_id: "s/1", message_id: "m2", status: "accepted" }, { status: 202 }),
+  ];
+  const { calls, fetch } = recorder(() => replies.shift() ?? Response.error());
+  const api = createApi({ baseUrl: "http://host", fetch, token: "t" });
+  assert.equal((await api.cancel("s/1", "m")).cancelled, true);
+  assert.equal((await api.retry("s/1", "m")).message_id, "m2");
+  assert.deepEqual(
+    calls.map(([url, { method }]) => `${method} ${url}`),
+    ["POST http://host/chat/s%2F1/messages/m/cancel", "POST http://host/chat/s%2F1/messages/m/retry"],
+  );
+  assert.equal(new Headers(calls[0]?.[1].headers).get("Authorization"), "Bearer t");
+});
+
 test("a refusal carries status, sentence and waiting time", async () => {
   const refuse = () => Response.json({ detail: "Slow down" }, { status: 429, headers: { "Retry-After": "2" } });
   const api = createApi({ baseUrl: "http://host", fetch: recorder(refuse).fetch });

@@ -1,21 +1,28 @@
-// Why there is no answer, in plain words, with the id to give to whoever can help.
+// Why there is no whole answer, in plain words; after a failure with the id to give to whoever can help.
 import { useState } from "react";
-import type { Message } from "../../client";
+import type { Message, MessageState } from "../../client";
 import { splitSentence } from "../sentence";
 import type { Turn } from "../turns";
 import { useLocale } from "./locale";
 
-export function Failure({ turn, message }: { turn: Turn; message: Message | undefined }) {
+interface EndingProps {
+  turn: Turn;
+  message: Message | undefined;
+  state: MessageState;
+}
+
+export function Ending({ turn, message, state }: EndingProps) {
   const { t } = useLocale();
-  const code = turn.outcome?.reason ?? message?.failure?.reason ?? null;
-  const told = splitSentence(turn.outcome?.errorMessage || message?.failure?.sentence || "").words;
+  const { messageId, outcome, old } = turn;
+  const code = outcome?.reason ?? message?.failure?.reason ?? null;
+  const told = splitSentence(outcome?.errorMessage || message?.failure?.sentence || "").words;
   const reason = told || (code && t.reasons[code]) || t.noAnswer;
-  const partial = Boolean(turn.outcome?.answer || message?.answer.text);
   return (
-    <div className="failure" role={turn.old ? undefined : "alert"}>
-      <p className="failure-reason">{reason}</p>
-      {partial && <p>{t.partial}</p>}
-      {turn.messageId && <MessageId id={turn.messageId} />}
+    <div className="ending" data-state={state} data-testid="ending">
+      <p className="ending-reason" role={state === "failed" && !old ? "alert" : undefined}>
+        {reason}
+      </p>
+      {state === "failed" && messageId && <MessageId id={messageId} />}
     </div>
   );
 }
