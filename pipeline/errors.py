@@ -28,6 +28,10 @@ class StoreUnavailable(SpanfeedError):
     """The database did not answer in time."""
 
 
+class IdempotencyMismatch(SpanfeedError):
+    """The idempotency key was used before, for another request."""
+
+
 class FenceLost(SpanfeedError):
     """The stage is no longer held by this worker."""
 

@@ -135,8 +135,18 @@ class Settings:
         8.0, "SPANFEED_RETRY_BACKOFF_LIMIT_SECONDS", "Longest wait before a further try.", "s"
     )
     lease_seconds: float = _setting(5.0, "SPANFEED_LEASE_SECONDS", "How long a begun stage is believed alive.", "s")
+    lease_renew_seconds: float = _setting(1.0, "SPANFEED_LEASE_RENEW_SECONDS", "How often it is renewed.", "s")
+    watch_interval_seconds: float = _setting(
+        0.5, "SPANFEED_WATCH_INTERVAL_SECONDS", "How often the watchdog looks for what is due.", "s"
+    )
+    watch_batch_limit_runs: int = _setting(
+        200, "SPANFEED_WATCH_BATCH_LIMIT_RUNS", "Runs that the watchdog looks after in one go.", "runs"
+    )
+    stage_messages_limit: int = _setting(
+        10, "SPANFEED_STAGE_MESSAGES_LIMIT", "Messages sent for one stage before its run is given up.", "messages"
+    )
     queue_grace_seconds: float = _setting(
-        10.0, "SPANFEED_QUEUE_GRACE_SECONDS", "How long a queued stage may wait before it is looked at.", "s"
+        3.0, "SPANFEED_QUEUE_GRACE_SECONDS", "How long a queued stage may wait before it is looked at.", "s"
     )
     history_turns_limit: int = _setting(
         20, "SPANFEED_HISTORY_TURNS_LIMIT", "Earlier messages that a stage may look at.", "messages"
@@ -175,6 +185,7 @@ class Settings:
     retention_audit_hours: int = _setting(8_760, "SPANFEED_RETENTION_AUDIT_HOURS", "Audit events.", "h")
     retention_security_hours: int = _setting(8_760, "SPANFEED_RETENTION_SECURITY_HOURS", "Security events.", "h")
     retention_other_hours: int = _setting(168, "SPANFEED_RETENTION_OTHER_HOURS", "All other events.", "h")
+    retention_idempotency_hours: int = _setting(24, "SPANFEED_RETENTION_IDEMPOTENCY_HOURS", "Idempotency keys.", "h")
     cleanup_interval_seconds: int = _setting(
         3_600, "SPANFEED_CLEANUP_INTERVAL_SECONDS", "How often the scheduled cleanup runs.", "s"
     )

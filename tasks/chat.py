@@ -7,11 +7,16 @@ from opentelemetry.context import Context
 from pipeline import catalog
 from pipeline.bus import Bus
 from pipeline.context import Audience, to_headers, trace_of, with_audience
-from pipeline.event import Identity
+from pipeline.errors import FenceLost
+from pipeline.event import Identity, Reason
+from pipeline.store import Store, conversations
 from tasks.celery import app
 from tasks.envelope import Envelopes, pushes_directly
+from tasks.failure import fail_run
+from tasks.watch import context_of_message, fail_lost_run, look_after_due, unsent
 
 FIRST_STAGE = "receive"
+__all__ = ["cancel", "look_after_due", "look_after_unsent", "submit"]
 
 
 def submit(bus: Bus, audience: Audience, context: Context) -> bool:
@@ -31,6 +36,7 @@ def submit(bus: Bus, audience: Audience, context: Context) -> bool:
         error_identity(audience, context),
         envelope.queue,
         envelope.body,
+        headers,
     )
     if made and not envelope.body:
         envelopes.publish(envelope, FIRST_STAGE, audience.session_id, audience.message_id, headers)
@@ -52,3 +58,34 @@ def error_identity(audience: Audience, context: Context) -> Identity:
         trace_id=trace_id,
         span_id=span_id,
     )
+
+
+def cancel(bus: Bus, audience: Audience) -> bool:
+    """Ends a message's run, whatever it is doing; False when it has ended (or was never sent).
+
+    The stage that works on it finds that it has lost the fence with its next piece or its next lease renewal.
+    """
+    try:
+        fail_run(bus, audience, "", ("any", ""), Reason.CANCELLED, "Cancelled", None)
+    except FenceLost:
+        return False
+    return True
+
+
+def look_after_unsent(bus: Bus, store: Store, older_than_seconds: float, limit: int) -> int:
+    """Sends accepted messages that have no run; ends those whose run was lost after it had begun. Returns how many.
+
+    Only for when everything in the log is stored: what a message has told must be in the database. Raises
+    BusUnavailable or StoreUnavailable.
+    """
+    looked_after = 0
+    for message in unsent(store, older_than_seconds, limit):
+        if bus.run_state(message.message_id).status:
+            continue
+        looked_after += 1
+        if not fail_lost_run(bus, store, message):
+            session = conversations.find_session(store, message.session_id)
+            user_id = session.user_id if session else None
+            audience = Audience(message.session_id, message.message_id, user_id, message.language)
+            submit(bus, audience, context_of_message(message))
+    return looked_after

@@ -57,6 +57,12 @@ class StageRequest(Request):
             self._fail(Reason.TIMEOUT, "TimeLimitExceeded")
         super().on_timeout(soft, timeout)
 
+    def _announce_revoked(self, reason: str, terminated: bool, signum: Any, expired: bool) -> None:
+        """Revoked while it ran or waited: the run ends as cancelled; a message that was too old: as expired."""
+        why = Reason.EXPIRED if expired else Reason.CANCELLED
+        self._fail(why, "Revoked")
+        super()._announce_revoked(reason, terminated, signum, expired)
+
     def _ids(self) -> tuple[str, str]:
         session_id, message_id = self.args[:2]
         return str(session_id), str(message_id)
@@ -77,7 +83,6 @@ class StageRequest(Request):
         audience = self._audience()
         state = progress_of_retry(audience.language, "WorkerLostError", Reason.WORKER_LOST, 0, str(self.id))
         try:
-            bus.end_open_spans(audience.session_id, audience.message_id, Reason.WORKER_LOST)
             tries = bus.release(audience.session_id, audience.message_id, self._stage(), self._by(), state)
         except FenceLost:
             return "kept"
@@ -92,9 +97,10 @@ class StageRequest(Request):
     def _fail(self, reason: Reason, error_type: str) -> None:
         bus = _bus(os.getpid())
         audience = self._audience()
+        # A message that no child was given yet holds nothing: its run is queued.
+        by = self._by() if self.worker_pid else ("queued", "")
         try:
-            bus.end_open_spans(audience.session_id, audience.message_id, reason)
-            fail_run(bus, audience, self._stage(), self._by(), reason, error_type, str(self.id))
+            fail_run(bus, audience, self._stage(), by, reason, error_type, str(self.id))
         except FenceLost:
             return
         except BusUnavailable as error:

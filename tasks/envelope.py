@@ -20,9 +20,11 @@ from typing import Any
 
 from celery import Celery
 from kombu import Connection, Queue
+from kombu.exceptions import OperationalError
 from kombu.utils.json import dumps
 
 from pipeline import settings as settings_table
+from pipeline.errors import BusUnavailable
 from tasks.celery import app as spanfeed_app
 from tasks.celery import queue_name, task_name
 
@@ -98,7 +100,21 @@ class Envelopes:
         headers: Mapping[str, str],
         wait_ms: int = 0,
     ) -> None:
-        """Sends by kombu what the script could not push."""
+        """Sends by kombu what the script could not push. Raises BusUnavailable."""
+        try:
+            self._send(envelope, stage, session_id, message_id, headers, wait_ms)
+        except OperationalError as error:
+            raise BusUnavailable("the broker did not take a message") from error
+
+    def _send(
+        self,
+        envelope: Envelope,
+        stage: str,
+        session_id: str,
+        message_id: str,
+        headers: Mapping[str, str],
+        wait_ms: int,
+    ) -> None:
         self._app.send_task(
             task_name(stage),
             args=[session_id, message_id],

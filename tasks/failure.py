@@ -16,6 +16,12 @@ def progress_of_retry(language: str, error_type: str, reason: str, wait_ms: int,
     return State(Status.PROGRESS, text, data, reason=reason, error_type=error_type, task_id=task_id)
 
 
+def error_state(language: str, reason: Reason, error_type: str, task_id: str | None) -> State:
+    """The run's error event: why, in words that a user can read."""
+    sentence = reason_text(reason, language)
+    return State(Status.FAILED, f"❌ {sentence}", {"error_message": sentence}, None, reason, error_type, task_id)
+
+
 def fail_run(
     bus: Bus,
     audience: Audience,
@@ -29,8 +35,7 @@ def fail_run(
 
     Raises FenceLost when `by` does not hold the stage or the run has ended.
     """
-    sentence = reason_text(reason, audience.language)
     state = State(Status.FAILED, None, {"error": str(reason)}, None, reason, error_type, task_id)
-    error = State(Status.FAILED, f"❌ {sentence}", {"error_message": sentence}, None, reason, error_type, task_id)
+    error = error_state(audience.language, reason, error_type, task_id)
     status = "cancelled" if reason is Reason.CANCELLED else "failed"
     bus.fail(audience.session_id, audience.message_id, stage, by, state, error, status)

@@ -16,6 +16,7 @@ from pipeline.store import Store, open_store
 from pipeline.tracing import Tracing
 from tasks.celery import app
 from tasks.envelope import Envelopes, pushes_directly
+from tasks.lease import Leases
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,19 +29,22 @@ class Runtime:
     tracing: Tracing
     envelopes: Envelopes
     failpoints: Failpoints
+    leases: Leases
     holder: str
 
 
 @functools.cache
 def _of_process(pid: int) -> Runtime:
     settings = settings_table.load()
+    bus = open_bus(settings)
     return Runtime(
         settings=settings,
-        bus=open_bus(settings),
+        bus=bus,
         store=open_store(settings),
         tracing=Tracing(settings, [SpanFeed()], "worker"),
         envelopes=Envelopes(app, pushes_directly()),
         failpoints=Failpoints(settings.failpoints),
+        leases=Leases(bus, settings.lease_renew_seconds),
         holder=holder_of(pid),
     )
 

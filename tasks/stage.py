@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -80,6 +81,7 @@ class StageRun:
         self.openings: Sequence[Opening] = ()
         self.token = ""
         self.attempt = 1
+        self.lost = threading.Event()
         self.started = 0.0
 
     @property
@@ -169,7 +171,10 @@ class StageTask(Task):
             # Nothing was begun here, or the lease will tell: the message waits for Redis.
             raise Reject(str(error), requeue=True) from None
         try:
-            with use_stage_span(next(iter(stage_run.spans.values())), context):
+            with (
+                resources.leases.held(message_id, stage_run.token) as stage_run.lost,
+                use_stage_span(next(iter(stage_run.spans.values())), context),
+            ):
                 resources.failpoints.reach(f"{self.spec.name}.begun")
                 outcome = self.spec.work(stage_run)
                 resources.failpoints.reach(f"{self.spec.name}.worked")

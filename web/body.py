@@ -34,7 +34,7 @@ def read_json() -> dict[str, Any]:
         raise Problem(415, "unsupported_media_type", "The body must be application/json.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
-    raw = request.get_data(cache=False)
+    raw = request.get_data()
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

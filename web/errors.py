@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from pipeline.errors import BusUnavailable, InvalidCursor, StoreUnavailable
+from pipeline.errors import BusUnavailable, IdempotencyMismatch, InvalidCursor, StoreUnavailable
 from pipeline.event import encode
 
 _TITLES = {
@@ -84,6 +84,10 @@ def register(app: Flask) -> None:
     @app.errorhandler(InvalidCursor)
     def on_cursor(error: InvalidCursor) -> Response:
         return answer(invalid("query", "after", str(error), "invalid_cursor"))
+
+    @app.errorhandler(IdempotencyMismatch)
+    def on_mismatch(error: IdempotencyMismatch) -> Response:
+        return answer(Problem(422, "idempotency_mismatch", str(error)))
 
     @app.errorhandler(BusUnavailable)
     def on_bus(_: BusUnavailable) -> Response:

@@ -21,6 +21,7 @@ from web.feed.listener import Listener
 from web.state import WebState, set_state
 
 _SECRET_KEY_CHARACTERS = 32
+_LIMITER_TIMEOUT_SECONDS = 0.5
 
 
 def make_app(settings: Settings | None = None) -> Flask:
@@ -38,6 +39,11 @@ def make_app(settings: Settings | None = None) -> Flask:
         MAX_CONTENT_LENGTH=settings.body_limit_bytes,
         SECRET_KEY=settings.secret_key,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
+        RATELIMIT_STORAGE_OPTIONS=(
+            {"socket_timeout": _LIMITER_TIMEOUT_SECONDS, "socket_connect_timeout": _LIMITER_TIMEOUT_SECONDS}
+            if settings.redis_url
+            else {}
+        ),
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         RATELIMIT_HEADERS_ENABLED=True,
         SOCK_SERVER_OPTIONS={"thread_class": feed_routes.NoThread},

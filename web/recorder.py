@@ -22,6 +22,7 @@ from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.store.recording import record
 from pipeline.trace_export import TraceExport
+from web.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 _IDLE_READ_MS = 1_000
@@ -29,7 +30,7 @@ _CLAIM_IDLE_MS = 10_000
 _CLAIM_EVERY_SECONDS = 5.0
 _TRIM_EVERY_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 5.0
+_LONGEST_PAUSE_SECONDS = 2.0
 
 
 class Recorder:
@@ -114,9 +115,14 @@ class Recorder:
 
 
 def run_until_signal(settings: Settings, bus: Bus, store: Store) -> None:
-    """Runs a recorder until SIGTERM or SIGINT."""
+    """Runs a recorder, and a watchdog beside it, until SIGTERM or SIGINT."""
     recorder = Recorder(settings, bus, store)
+    watchdog = Watchdog(settings, bus, store)
+    watchdog.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: recorder.stop())
     logger.info("recording")
-    recorder.run()
+    try:
+        recorder.run()
+    finally:
+        watchdog.stop()

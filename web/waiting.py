@@ -47,8 +47,11 @@ class Waiter:
     def __exit__(self, *exception: object) -> None:
         self._following.__exit__(None, None, None)
 
-    def wait(self, deadline_seconds: float) -> Ending | None:
-        """The message's ending, None when it has not come in time."""
+    def wait(self, deadline_seconds: float, at_once: bool = False) -> Ending | None:
+        """The message's ending, None when it has not come in time; `at_once`: it may have come before."""
+        if at_once:
+            self._news.set()
+            self._mailbox.fall_behind()
         deadline = time.monotonic() + deadline_seconds
         while (left := deadline - time.monotonic()) > 0:
             heard = self._news.wait(min(left, _LOOK_SECONDS))

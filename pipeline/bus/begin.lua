@@ -5,8 +5,10 @@
 --                     state: queued, running, ended; tok: the holder's token; tries: of the current stage;
 --                     holder: node/pid; q: queued since; open, done: names of spans, one a line;
 --                     span:<name>: see prelude.lua; out:<stage>: what the stage gave; ended_tok: the last token that
---                     ended a stage; error_route, error_identity: the run's error event
+--                     ended a stage; sent: messages for the current stage; headers: its messages' context;
+--                     error_route, error_identity: the run's error event
 -- KEYS[6]  due  zset  run -> when the watchdog must look, microseconds
+-- KEYS[7]  begun  hash  stage -> when the newest message that has begun was queued
 -- ARGV  1 message id   2 stage   3 token   4 holder   5 lease, ms   6 how many fields to return   7.. their names
 --       then for each span: name, route, identity, failed text as JSON, state
 -- Returns {'ok', tries, waited ms, now, {start ids}, {fields}} or {'unknown' | 'ended' | 'done' | 'held'}.
@@ -23,6 +25,8 @@ local waited = math.max(0, (NOW - tonumber(run[8])) / 1000)
 if not again then
   redis.call('HSET', KEYS[5], 'state', 'running', 'tok', ARGV[3], 'tries', tries, 'holder', ARGV[4])
   redis.call('ZADD', KEYS[6], string.format('%.0f', NOW + ARGV[5] * 1000), ARGV[1])
+  local newest = redis.call('HGET', KEYS[7], ARGV[2])
+  if not newest or tonumber(newest) < tonumber(run[8]) then redis.call('HSET', KEYS[7], ARGV[2], run[8]) end
 end
 
 local wanted = {}

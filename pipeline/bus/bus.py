@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pipeline.bus import keys, runs
 from pipeline.bus.feed import Subscription
 from pipeline.bus.log import Log
 from pipeline.bus.redis import Argument, Scripts, asking, connect
-from pipeline.event import Event, Identity, State, Status, encode
+from pipeline.event import EPOCH_OFFSET_SECONDS, Event, Identity, State, encode
 from pipeline.settings import Settings
 
 
@@ -42,9 +42,9 @@ class Bus:
         took_ms: int | None = None,
         ordinary_span: tuple[str, str] | None = None,
     ) -> int:
-        """Writes one event and gives its id; a repeated `emitter_key` gives the first one's id and writes nothing.
+        """Writes one event and gives its id; a repeated `emitter_key` gives the first id and writes nothing.
 
-        `ordinary_span` is (message id, span id) of a span that this event opens or closes: see `end_open_spans`.
+        `ordinary_span` is (message id, span id) of a span that this event opens or closes: see prelude.lua.
         """
         session_id = identity.session_id or ""
         arguments: list[Argument] = [
@@ -68,24 +68,6 @@ class Bus:
         reply = self._scripts.call(self._quick, "append", key_names, arguments)
         return int(reply[1])
 
-    def end_open_spans(self, session_id: str, message_id: str, reason: str) -> None:
-        """Ends the ordinary spans of a process that died, as failed."""
-        name = keys.spans(message_id)
-        for span_id, packed in asking(lambda: self._stage.hgetall(name)).items():
-            route, _, identity = packed.decode().partition("\n")
-            state = State(Status.FAILED, reason=reason)
-            in_session = f'"session_id":"{session_id}"' in identity
-            arguments: list[Argument] = [session_id if in_session else "", "", "user" if in_session else "operator"]
-            arguments += [route, "failed", identity, state.fragment()]
-            arguments += [
-                self.settings.emitter_key_ttl_seconds * 1000,
-                "",
-                span_id,
-                self.settings.run_ttl_seconds * 1000,
-            ]
-            key_names = [*keys.events(session_id), keys.once(f"{span_id.decode()}:end"), name]
-            self._scripts.call(self._stage, "append", key_names, arguments)
-
     def clock(self) -> tuple[str, int]:
         """The log's epoch and its newest id."""
         reply = self._scripts.call(self._stage, "clock", [keys.CLOCK, keys.LOG], [])
@@ -102,6 +84,7 @@ class Bus:
         error: Identity,
         queue: str,
         message: bytes,
+        headers: Mapping[str, str],
     ) -> bool:
         """Makes the run of an accepted message and sends its first stage; False when it was made before."""
         arguments: list[Argument] = [
@@ -113,6 +96,7 @@ class Bus:
             message,
             runs.route_of(error),
             error.fragment(),
+            encode(dict(headers)),
         ]
         key_names = [keys.run(message_id), keys.DUE, queue]
         return bool(self._scripts.call(self._stage, "submit", key_names, arguments) == b"ok")
@@ -131,7 +115,7 @@ class Bus:
         arguments: list[Argument] = [message_id, stage, token, holder, self._lease_ms(), len(fields), *fields]
         for span in spans:
             arguments += span.arguments()
-        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE]
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, keys.BEGUN]
         return runs.begun(self._insist("begin", key_names, arguments))
 
     def end(
@@ -201,8 +185,10 @@ class Bus:
             self._grace_ms(),
             message,
             state.fragment(),
+            state.reason or "error",
         ]
-        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue, keys.answer(message_id)]
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue]
+        key_names += [keys.answer(message_id), keys.spans(message_id)]
         reply = self._insist("release", key_names, arguments)
         if reply[0] == b"exhausted":
             return None
@@ -233,8 +219,9 @@ class Bus:
             run_status,
             behind_text[1] + behind_text[2],
             error.fragment(),
+            state.reason or "error",
         ]
-        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE]
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, keys.spans(message_id)]
         return runs.closed(self._insist("fail", key_names, arguments), 5)
 
     def chunk(self, session_id: str, message_id: str, token: str, attempt: int, offset: int, text: str) -> bool:
@@ -243,6 +230,50 @@ class Bus:
         key_names = [keys.run(message_id), keys.answer(message_id)]
         # By the stage's client: a piece that is dropped would leave a hole in the answer that is read late.
         return bool(self._insist("chunk", key_names, [token, offset, text.encode(), encode(frame)]))
+
+    def renew(self, message_id: str, token: str) -> bool:
+        """Renews a stage's lease; False when the token does not hold it any more."""
+        key_names = [keys.run(message_id), keys.DUE]
+        return bool(self._scripts.call(self._stage, "renew", key_names, [message_id, token, self._lease_ms()]))
+
+    def due(self, limit: int) -> list[str]:
+        """The runs that must be looked after now, at most `limit`, longest due first."""
+        now_us = self._now_us()
+        raw = asking(lambda: self._stage.zrangebyscore(keys.DUE, "-inf", now_us, start=0, num=limit))
+        return [message_id.decode() for message_id in raw]
+
+    def forget_due(self, message_id: str) -> None:
+        """Takes a run that Redis does not know any more from those that are looked after."""
+        asking(lambda: self._stage.zrem(keys.DUE, message_id))
+
+    def resume(
+        self,
+        session_id: str,
+        message_id: str,
+        stage: str,
+        state: State,
+        queue: str,
+        message: bytes,
+        queue_is_here: bool,
+    ) -> str:
+        """Looks after one due run; the word says what was done, see `resume.lua`."""
+        arguments: list[Argument] = [
+            message_id,
+            stage,
+            self.settings.stage_tries_limit,
+            self._grace_ms(),
+            message,
+            state.fragment(),
+            "1" if queue_is_here else "0",
+            self.settings.stage_messages_limit,
+        ]
+        key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue]
+        key_names += [keys.answer(message_id), keys.BEGUN, keys.spans(message_id)]
+        return str(self._scripts.call(self._stage, "resume", key_names, arguments).decode())
+
+    def _now_us(self) -> int:
+        seconds, micros = asking(self._stage.time)
+        return int((seconds - EPOCH_OFFSET_SECONDS) * 1_000_000 + micros)
 
     def run_state(self, message_id: str) -> runs.RunState:
         """The run and its answer so far."""

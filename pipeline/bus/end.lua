@@ -36,7 +36,7 @@ redis.call('HSET', KEYS[5], 'open', without(open, closed), 'done', done, 'out:' 
   'tok', '', 'ended_tok', ARGV[3])
 if ARGV[4] ~= '' then
   redis.call('HSET', KEYS[5], 'cur', ARGV[4], 'state', 'queued', 'tries', 0, 'q', string.format('%.0f', NOW),
-    'holder', '')
+    'holder', '', 'sent', 1)
   redis.call('ZADD', KEYS[6], string.format('%.0f', NOW + ARGV[5] * 1000), ARGV[1])
   if ARGV[7] ~= '' then redis.call('LPUSH', KEYS[7], ARGV[7]) end
 else

@@ -3,9 +3,10 @@
 -- KEYS[1..4]  as in prelude.lua
 -- KEYS[5]  run  hash  see begin.lua
 -- KEYS[6]  due  zset  see begin.lua
--- ARGV  1 message id   2 stage   3 'token', 'holder' or 'any'   4 its value   5 'failed' or 'cancelled'
+-- KEYS[7]  spans  hash  see append.lua
+-- ARGV  1 message id   2 stage   3 'token', 'holder', 'queued' or 'any'   4 its value   5 'failed' or 'cancelled'
 --       6 pieces of the failed spans' state behind their text: event_data, metadata, reason, error_type, task_id
---       7 state of the error event
+--       7 state of the error event   8 the reason
 -- Returns {'ok', name, start id, end id, took, identity, name, …}
 -- or {'unknown' | 'ended' | 'done' | 'fenced'}; asking again gives {'ended'}.
 local run = redis.call('HMGET', KEYS[5], 'st', 'sid', 'uid', 'cur', 'state', 'tok', 'holder', 'tries', 'open',
@@ -14,11 +15,16 @@ if not run[1] then return {'unknown'} end
 if run[1] ~= 'live' then return {'ended'} end
 if ARGV[3] ~= 'any' then
   if run[4] ~= ARGV[2] then return {'done'} end
-  local mine
-  if ARGV[3] == 'token' then mine = run[6] else mine = run[7] end
-  if run[5] ~= 'running' or mine ~= ARGV[4] then return {'fenced'} end
+  if ARGV[3] == 'queued' then
+    if run[5] ~= 'queued' then return {'fenced'} end
+  else
+    local mine
+    if ARGV[3] == 'token' then mine = run[6] else mine = run[7] end
+    if run[5] ~= 'running' or mine ~= ARGV[4] then return {'fenced'} end
+  end
 end
 
+end_ordinary(KEYS[7], run[2], run[3], ARGV[8])
 local result = {'ok'}
 local open = split_lines(run[9])
 for i = #open, 1, -1 do

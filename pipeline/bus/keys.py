@@ -9,6 +9,7 @@ LOG = f"{_TAG}log"
 DUE = f"{_TAG}due"
 CHANNELS = f"{_TAG}feed:"
 OPERATORS = f"{CHANNELS}operators"
+BEGUN = f"{_TAG}begun"
 RECORDERS = "recorder"
 """The consumer group of the recorder."""
 

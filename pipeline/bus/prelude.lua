@@ -109,6 +109,39 @@ local function close_span(run, span, sid, uid, attempt, status, state, took_us)
   return id, took
 end
 
+-- Ends the ordinary spans of a process that died (see append.lua), before the stage's own.
+local function end_ordinary(spans_key, sid, uid, reason)
+  local spans = redis.call('HGETALL', spans_key)
+  for i = 1, #spans, 2 do
+    local route, identity = string.match(spans[i + 1], '^([^\n]*)\n(.*)$')
+    local hidden = string.find(identity, '"session_id":null', 1, true)
+    emit({sid = hidden and '' or sid, uid = uid, audience = hidden and 'operator' or 'user', route = route,
+      status = 'failed', identity = identity, state = '"event_status":"failed","user_message":null,' ..
+      '"event_data":null,"metadata":{},"reason":"' .. reason .. '","error_type":"' .. reason .. '","task_id":null'})
+  end
+  redis.call('DEL', spans_key)
+end
+
+-- Says that a running stage will be tried again: a progress event on its own open spans (or, when it has none left, on
+-- the innermost open one), and the answer so far is worth nothing any more.
+local function give_back(run_key, answer_key, spans_key, reason, mid, sid, uid, stage, tries, open, state)
+  end_ordinary(spans_key, sid, uid, reason)
+  local spans = {}
+  for _, name in ipairs(open) do
+    local span = read_span(run_key, name)
+    if span.stage == stage then spans[#spans + 1] = span end
+  end
+  if #spans == 0 and #open > 0 then spans[1] = read_span(run_key, open[#open]) end
+  for _, span in ipairs(spans) do
+    emit({sid = sid, uid = uid, audience = 'user', route = span.route, status = 'progress',
+      identity = span.identity, state = state, attempt = tries + 1})
+  end
+  if redis.call('DEL', answer_key) == 1 then
+    redis.call('PUBLISH', CHANNEL .. 'session:' .. sid, '0 answer_reset streaming normal progress\n' ..
+      '{"type":"answer_reset","message_id":"' .. mid .. '","attempt":' .. (tries + 1) .. '}')
+  end
+end
+
 -- The names in `open` without those in `closed` (a set).
 local function without(open, closed)
   local left = {}

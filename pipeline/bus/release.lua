@@ -5,8 +5,10 @@
 -- KEYS[6]  due     zset    see begin.lua
 -- KEYS[7]  queue   list    the stage's queue at the broker
 -- KEYS[8]  answer  string  the answer so far
+-- KEYS[9]  spans   hash    see append.lua
 -- ARGV  1 message id   2 stage   3 'token' or 'holder'   4 its value   5 most tries   6 wait before the next try, ms
 --       7 grace, ms   8 the broker's message, or '' when the broker gives the old one again   9 state of the progress event
+--       10 why ordinary spans that are still open have failed
 -- Returns {'ok', next try}, {'exhausted'} when no try is left, {'again'} when it was done before,
 -- or {'unknown' | 'ended' | 'done' | 'fenced'}.
 local run = redis.call('HMGET', KEYS[5], 'st', 'sid', 'uid', 'cur', 'state', 'tok', 'holder', 'tries', 'open',
@@ -21,25 +23,9 @@ if run[5] ~= 'running' or mine ~= ARGV[4] then return {'fenced'} end
 local tries = tonumber(run[8])
 if tries >= tonumber(ARGV[5]) then return {'exhausted'} end
 
--- The stage's own open spans tell it; a stage that has none left tells it on the innermost open one.
-local open = split_lines(run[9])
-local spans = {}
-for _, name in ipairs(open) do
-  local span = read_span(KEYS[5], name)
-  if span.stage == ARGV[2] then spans[#spans + 1] = span end
-end
-if #spans == 0 and #open > 0 then spans[1] = read_span(KEYS[5], open[#open]) end
-for _, span in ipairs(spans) do
-  emit({sid = run[2], uid = run[3], audience = 'user', route = span.route, status = 'progress',
-    identity = span.identity, state = ARGV[9], attempt = tries + 1})
-end
-
+give_back(KEYS[5], KEYS[8], KEYS[9], ARGV[10], ARGV[1], run[2], run[3], ARGV[2], tries, split_lines(run[9]), ARGV[9])
 redis.call('HSET', KEYS[5], 'state', 'queued', 'tok', '', 'holder', '', 'released_tok', run[6],
-  'q', string.format('%.0f', NOW + ARGV[6] * 1000))
+  'q', string.format('%.0f', NOW + ARGV[6] * 1000), 'sent', 1)
 redis.call('ZADD', KEYS[6], string.format('%.0f', NOW + (ARGV[6] + ARGV[7]) * 1000), ARGV[1])
-if redis.call('DEL', KEYS[8]) == 1 then
-  redis.call('PUBLISH', CHANNEL .. 'session:' .. run[2], '0 answer_reset streaming normal progress\n' ..
-    '{"type":"answer_reset","message_id":"' .. ARGV[1] .. '","attempt":' .. (tries + 1) .. '}')
-end
 if ARGV[8] ~= '' then redis.call('LPUSH', KEYS[7], ARGV[8]) end
 return {'ok', tries + 1}

@@ -6,11 +6,12 @@ import dataclasses
 import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table, delete, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.sql.dml import Insert
+from sqlalchemy import Connection, delete, func, select, update
 
+from pipeline.store import idempotency
+from pipeline.store.dialects import ignoring_conflicts, insert_into, inserted
 from pipeline.store.engine import Store
+from pipeline.store.idempotency import IdempotencyKey
 from pipeline.store.models import messages, sessions
 
 USER = "user"
@@ -59,19 +60,6 @@ def utc(moment: datetime.datetime) -> datetime.datetime:
     return moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
 
 
-def insert_into(connection: Connection, table: Table) -> Insert:
-    """An INSERT that can say ON CONFLICT, in the connection's dialect."""
-    if connection.dialect.name == "postgresql":
-        return postgresql.insert(table)
-    return sqlite.insert(table)
-
-
-def ignoring_conflicts(statement: Insert) -> Insert:
-    """`statement` that leaves rows alone that are there already."""
-    assert isinstance(statement, postgresql.Insert | sqlite.Insert)
-    return statement.on_conflict_do_nothing()
-
-
 _MESSAGE_COLUMNS = [messages.c[f.name] for f in dataclasses.fields(Message)]
 _SESSION_COLUMNS = [sessions.c[f.name] for f in dataclasses.fields(Session)]
 
@@ -100,7 +88,7 @@ def open_session(store: Store, session_id: str, owner: str, user_id: str | None,
         statement = ignoring_conflicts(insert_into(connection, sessions)).values(
             session_id=session_id, owner=owner, user_id=user_id, language=language, created_at=now, updated_at=now
         )
-        return connection.execute(statement).rowcount == 1
+        return inserted(connection, statement)
 
 
 def accept_message(
@@ -115,11 +103,20 @@ def accept_message(
     collection: str | None,
     metadata: dict[str, Any] | None,
     trace_id: str | None,
-) -> bool:
-    """Stores a user's message, with its session where that is missing. Now it is accepted. True: the session is new."""
+    key: IdempotencyKey | None = None,
+) -> tuple[str, str] | None:
+    """Stores a user's message, with its session where that is missing. Now it is accepted.
+
+    With a key that was used before nothing is stored: the session and message that it stands for are given. Raises
+    IdempotencyMismatch when it stands for another request.
+    """
     now = _now()
     with store.write() as connection:
-        made = connection.execute(
+        if key is not None:
+            before = idempotency.claim(connection, key, session_id, message_id)
+            if before is not None:
+                return before
+        connection.execute(
             ignoring_conflicts(insert_into(connection, sessions)).values(
                 session_id=session_id, owner=owner, user_id=user_id, language=language, created_at=now, updated_at=now
             )
@@ -140,16 +137,7 @@ def accept_message(
             )
         )
         connection.execute(update(sessions).where(sessions.c.session_id == session_id).values(updated_at=now))
-        return made.rowcount == 1
-
-
-def discard_message(store: Store, message_id: str, session_id: str | None) -> None:
-    """Takes back a message that could not be sent, and the session that was made for it."""
-    with store.write() as connection:
-        connection.execute(delete(messages).where(messages.c.message_id == message_id))
-        if session_id is not None:
-            others = select(messages.c.id).where(messages.c.session_id == session_id).exists()
-            connection.execute(delete(sessions).where(sessions.c.session_id == session_id, ~others))
+        return None
 
 
 def find_message(store: Store, message_id: str, role: str = USER) -> Message | None:
@@ -291,3 +279,15 @@ def unfinished(store: Store, session_id: str, limit: int) -> list[Message]:
     with store.read() as connection:
         rows = connection.execute(statement).all()
     return [_message(row) for row in reversed(rows)]
+
+
+def accepted_before(store: Store, moment: datetime.datetime, limit: int) -> list[Message]:
+    """Messages that were accepted before `moment` and have no ending yet, oldest first."""
+    statement = (
+        select(*_MESSAGE_COLUMNS)
+        .where(messages.c.role == USER, messages.c.status == "accepted", messages.c.created_at < moment)
+        .order_by(messages.c.id)
+        .limit(limit)
+    )
+    with store.read() as connection:
+        return [_message(row) for row in connection.execute(statement)]

@@ -14,7 +14,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from pipeline.errors import InvalidEvent
 from pipeline.event import EPOCH_OFFSET_SECONDS, Event, encode
-from pipeline.store.conversations import ignoring_conflicts, insert_into, utc
+from pipeline.store.conversations import utc
+from pipeline.store.dialects import ignoring_conflicts, insert_into
 from pipeline.store.engine import Store
 from pipeline.store.models import dead_letters, event_minutes, events
 
@@ -181,6 +182,18 @@ def latest_session_events(store: Store, session_id: str, count: int, filters: Fi
     )
     with store.read() as connection:
         return [_event(row) for row in connection.execute(statement)][::-1]
+
+
+def message_events(store: Store, message_id: str, limit: int) -> list[Event]:
+    """At most `limit` stored events of the message's stages, oldest first."""
+    statement = (
+        select(events)
+        .where(events.c.message_id == message_id, events.c.seq.is_not(None))
+        .order_by(events.c.id)
+        .limit(limit)
+    )
+    with store.read() as connection:
+        return [_event(row) for row in connection.execute(statement)]
 
 
 def newest_id(store: Store) -> int:

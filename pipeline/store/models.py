@@ -114,6 +114,18 @@ event_minutes = Table(
     Column("longest_ms", BigInteger, nullable=False),
 )
 
+idempotency_keys = Table(
+    "idempotency_keys",
+    metadata,
+    Column("principal", String(128), primary_key=True),
+    Column("key", String(255), primary_key=True),
+    Column("fingerprint", String(64), nullable=False),
+    Column("session_id", String(64), nullable=False),
+    Column("message_id", String(64), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Index(None, "created_at"),
+)
+
 dead_letters = Table(
     "dead_letters",
     metadata,

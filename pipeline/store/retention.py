@@ -6,7 +6,7 @@ import datetime
 
 from pipeline.event import Category
 from pipeline.settings import Settings
-from pipeline.store import events
+from pipeline.store import events, idempotency
 from pipeline.store.engine import Store
 
 
@@ -29,6 +29,9 @@ def cutoff_id(hours: float, now: datetime.datetime | None = None) -> int:
 
 def apply_retention(store: Store, settings: Settings, dry_run: bool = False) -> dict[str, int]:
     """Deletes (or counts) what is older than its category's retention. Returns events by category."""
+    if not dry_run:
+        hours = datetime.timedelta(hours=settings.retention_idempotency_hours)
+        idempotency.forget_before(store, datetime.datetime.now(datetime.UTC) - hours)
     act = events.count_older if dry_run else events.delete_older
     return {
         str(category): act(store, cutoff_id(hours), [category])

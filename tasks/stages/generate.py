@@ -88,7 +88,7 @@ class _Voice:
 
 def _write(run: StageRun, author: Model, question: Question) -> Answer:
     voice = _Voice(run)
-    with contextlib.closing(author.stream(question, stopped=lambda: False)) as pieces:
+    with contextlib.closing(author.stream(question, stopped=run.lost.is_set)) as pieces:
         while True:
             try:
                 piece = next(pieces)

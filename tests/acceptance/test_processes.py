@@ -205,9 +205,7 @@ def test_up_serves_the_printed_line_and_ends_in_time(make_up: Callable[..., Up])
         feed.until_ended(body["message_id"])
     assert feed.events[0]["event_type"] == "message_received"
     recorder = next(
-        child
-        for child in psutil.Process(up.process.pid).children(recursive=True)
-        if child.cmdline()[-1:] == ["record"]
+        child for child in psutil.Process(up.process.pid).children(recursive=True) if child.cmdline()[-1:] == ["record"]
     )
     recorder.kill()
     wait_for(lambda: "recorder ended with signal 9; started again" in up.said(), "the recorder's restart")

@@ -107,6 +107,11 @@ class Stack:
         if wait:
             self.wait_worker(name)
 
+    def revive(self, name: str) -> None:
+        """Starts a worker again if it has exited, as a supervisor would: Celery's sometimes does when Redis goes."""
+        if self.processes[name].poll() is not None:
+            self.start_worker(name, wait=False)
+
     def wait_worker(self, name: str) -> None:
         """Waits until the worker consumes."""
         wait_for(lambda: " ready." in self.log(name), f"the worker's readiness; its log: {self.log(name)}", 30)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import uuid
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 from opentelemetry.context import Context
 from opentelemetry.trace import SpanKind, set_span_in_context
 
@@ -15,15 +16,17 @@ from pipeline.errors import BusUnavailable
 from pipeline.event import is_session_id
 from pipeline.store import conversations
 from pipeline.store.conversations import ASSISTANT
-from tasks.chat import submit
+from pipeline.store.idempotency import IdempotencyKey
+from tasks.chat import cancel, submit
 from web import query
 from web.auth import Scope, authorize, needs, not_found, principal
 from web.body import parse, read_json
 from web.errors import Problem, invalid
 from web.extensions import limiter, messages_limit, requests_limit
+from web.idempotency import idempotency_key
 from web.replies import answer_json, conversation_json, json_response, message_json
 from web.schemas import ChatRequest
-from web.state import web_state
+from web.state import WebState, web_state
 from web.waiting import Ending, Waiter
 
 blueprint = Blueprint("chat", __name__)
@@ -63,21 +66,36 @@ def _chat(collection: str | None) -> Response:
     # Whom the key stands for is the application's word; a visitor or a token is its own user.
     user_id = who.id if who.owns_only or who.session_id else body.user_id
     audience = Audience(session_id, str(uuid.uuid4()), user_id, language)
-    tracer = state.tracing.tracer()
+    key = idempotency_key(request, who.id, collection)
     attributes = {semconv.SESSION_ID: session_id, semconv.SPANFEED_MESSAGE_ID: audience.message_id}
     # A context of its own: a trace id sent by a client is not to be trusted.
-    span = tracer.start_span("POST /chat", Context(), SpanKind.SERVER, attributes)
+    span = state.tracing.tracer().start_span("POST /chat", Context(), SpanKind.SERVER, attributes)
     context = set_span_in_context(span, Context())
-    try:
-        if "respond-async" in request.headers.get("Prefer", ""):
-            _accept(audience, body, who.id, collection, context)
-            return _accepted(audience)
-        with Waiter(state, session_id, audience.message_id) as waiter:
-            _accept(audience, body, who.id, collection, context)
-            ending = waiter.wait(state.settings.answer_deadline_seconds)
+    with contextlib.ExitStack() as stack:
+        stack.callback(span.end)
+        waiter = None
+        if "respond-async" not in request.headers.get("Prefer", ""):
+            with contextlib.suppress(BusUnavailable):
+                # Without Redis nobody can wait; the message is accepted all the same, and answered later.
+                waiter = stack.enter_context(Waiter(state, session_id, audience.message_id))
+        replayed = _accept(audience, body, who.id, collection, context, key)
+        if replayed is not None:
+            return _replayed(state, *replayed)
+        ending = waiter.wait(state.settings.answer_deadline_seconds) if waiter else None
         return _accepted(audience) if ending is None else _ended(audience, ending, context)
-    finally:
-        span.end()
+
+
+def _replayed(state: WebState, session_id: str, message_id: str) -> Response:
+    """The reply for a request that was made before: the same message, as far as it has come."""
+    audience = Audience(session_id, message_id, None, "en")
+    if "respond-async" in request.headers.get("Prefer", ""):
+        reply = _accepted(audience)
+    else:
+        with Waiter(state, session_id, message_id) as waiter:
+            ending = waiter.wait(state.settings.answer_deadline_seconds, at_once=True)
+        reply = _accepted(audience) if ending is None else _ended(audience, ending, Context())
+    reply.headers["Idempotent-Replayed"] = "true"
+    return reply
 
 
 def _check_limits(body: ChatRequest) -> None:
@@ -92,10 +110,21 @@ def _check_limits(body: ChatRequest) -> None:
                 raise invalid("body", "metadata", f"the value of {key[:50]} is too long", "too_long")
 
 
-def _accept(audience: Audience, body: ChatRequest, owner: str, collection: str | None, context: Context) -> None:
-    """Stores the message and sends it. Raises Problem by way of the errors of bus and store; then nothing stays."""
+def _accept(
+    audience: Audience,
+    body: ChatRequest,
+    owner: str,
+    collection: str | None,
+    context: Context,
+    key: IdempotencyKey | None = None,
+) -> tuple[str, str] | None:
+    """Stores the message and sends it; when the key was used before, the session and message that it stands for.
+
+    Without Redis the message is accepted all the same: the watchdog sends it when Redis is back. Raises
+    StoreUnavailable; then nothing was accepted.
+    """
     state = web_state()
-    made = conversations.accept_message(
+    before = conversations.accept_message(
         state.store,
         session_id=audience.session_id,
         message_id=audience.message_id,
@@ -106,12 +135,15 @@ def _accept(audience: Audience, body: ChatRequest, owner: str, collection: str |
         collection=collection,
         metadata=body.metadata,
         trace_id=trace_of(context)[0],
+        key=key,
     )
+    if before is not None:
+        return before
     try:
         submit(state.bus, audience, context)
-    except BusUnavailable:
-        conversations.discard_message(state.store, audience.message_id, audience.session_id if made else None)
-        raise
+    except BusUnavailable as error:
+        current_app.logger.warning("message %s waits to be sent: %s", audience.message_id, error)
+    return None
 
 
 def _location(audience: Audience) -> str:
@@ -172,10 +204,7 @@ def delete_conversation(session_id: str) -> Response:
 def message(session_id: str, message_id: str) -> Response:
     """One exchange: how it stands, and the answer when there is one."""
     state = web_state()
-    authorize(session_id, conversations.find_session(state.store, query.checked_session_id(session_id)))
-    asked = conversations.find_message(state.store, message_id) if is_session_id(message_id) else None
-    if asked is None or asked.session_id != session_id:
-        raise Problem(404, "not_found", "Message not found")
+    asked = _exchange(session_id, message_id)
     answered = conversations.find_message(state.store, message_id, ASSISTANT)
     run_state = "queued"
     if asked.status == "accepted":
@@ -185,6 +214,55 @@ def message(session_id: str, message_id: str) -> Response:
         except BusUnavailable:
             run_state = "queued"
     return json_response(message_json(asked, answered, "running" if run_state == "ended" else run_state))
+
+
+def _exchange(session_id: str, message_id: str) -> conversations.Message:
+    """The user's message, if the asker may see it. Raises Problem."""
+    state = web_state()
+    authorize(session_id, conversations.find_session(state.store, query.checked_session_id(session_id)))
+    asked = conversations.find_message(state.store, message_id) if is_session_id(message_id) else None
+    if asked is None or asked.session_id != session_id:
+        raise Problem(404, "not_found", "Message not found")
+    return asked
+
+
+@blueprint.post("/chat/<session_id>/messages/<message_id>/cancel")
+@limiter.limit(requests_limit)
+@needs(Scope.WRITE)
+def cancel_message(session_id: str, message_id: str) -> Response:
+    """Stops the answer; what had been said is kept, marked as partial."""
+    state = web_state()
+    asked = _exchange(session_id, message_id)
+    value = {"session_id": session_id, "message_id": message_id}
+    if asked.status != "accepted":
+        return json_response({**value, "status": asked.status, "cancelled": False})
+    session = conversations.find_session(state.store, session_id)
+    audience = Audience(session_id, message_id, session.user_id if session else None, asked.language)
+    cancelled = cancel(state.bus, audience)
+    run = state.bus.run_state(message_id)
+    return json_response({**value, "status": run.status or asked.status, "cancelled": cancelled})
+
+
+@blueprint.post("/chat/<session_id>/messages/<message_id>/retry")
+@limiter.limit(messages_limit)
+@needs(Scope.WRITE)
+def retry_message(session_id: str, message_id: str) -> Response:
+    """Asks a message that failed or was stopped again, as a new message."""
+    state = web_state()
+    asked = _exchange(session_id, message_id)
+    run = state.bus.run_state(message_id)
+    if asked.status not in {"failed", "cancelled"} and run.status not in {"failed", "cancelled"}:
+        raise Problem(409, "not_failed", "Only a message that failed or was stopped can be tried again.")
+    session = conversations.find_session(state.store, session_id)
+    user_id = session.user_id if session else None
+    audience = Audience(session_id, str(uuid.uuid4()), user_id, asked.language)
+    body = ChatRequest(message=asked.content, metadata={**(asked.metadata or {}), "retry_of": message_id})
+    span = state.tracing.tracer().start_span("POST /chat", Context(), SpanKind.SERVER)
+    try:
+        _accept(audience, body, principal().id, asked.collection, set_span_in_context(span, Context()))
+    finally:
+        span.end()
+    return _accepted(audience)
 
 
 @blueprint.post("/chat/<session_id>/token")
