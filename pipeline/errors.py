@@ -24,6 +24,10 @@ class BusUnavailable(SpanfeedError):
     """Redis did not answer in time."""
 
 
+class BusRefused(SpanfeedError):
+    """Redis refused a command."""
+
+
 class StoreUnavailable(SpanfeedError):
     """The database did not answer in time."""
 

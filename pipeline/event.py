@@ -16,7 +16,18 @@ import orjson
 
 from pipeline.errors import InvalidCursor, InvalidEvent
 
-LIMITS = {"session_id": 64, "message_id": 64, "user_id": 128, "event_type": 100, "user_message": 500, "reason": 50}
+LIMITS = {
+    "session_id": 64,
+    "message_id": 64,
+    "user_id": 128,
+    "correlation_id": 128,
+    "source_system": 64,
+    "user_message": 500,
+    "reason": 50,
+    "error_type": 100,
+    "task_id": 64,
+}
+"""The longest texts, in characters; what is longer is cut, never dropped."""
 DATA_LIMIT_BYTES = 1_048_576
 METADATA_LIMIT_BYTES = 65_536
 EPOCH_OFFSET_SECONDS = 1_577_836_800
@@ -27,7 +38,7 @@ _SESSION_NAME = re.compile(r"[A-Za-z0-9._:@-]{1,64}")
 # C0 and C1 controls but tab and newline, lone surrogates, and the bidirectional overrides that reorder a line.
 _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u2066-\u2069]")
 # The same characters as they stand in encoded JSON (orjson escapes C0 and writes the rest as UTF-8).
-_UNSAFE_ENCODED = re.compile(rb"\\u00|\\r|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
+_UNSAFE_ENCODED = re.compile(rb"\\u00|\\[bfr]|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
 _MAX_ID = 2**53 - 1
 
 
@@ -98,13 +109,21 @@ def encode(value: Any) -> bytes:
     except (TypeError, RecursionError, ValueError):
         pass
     try:
-        return orjson.dumps(_cleaned(value), default=str)
+        return orjson.dumps(_cleaned(value), default=lambda other: clean_text(str(other)))
     except (TypeError, RecursionError, ValueError) as error:
         raise InvalidEvent(f"event data is not JSON: {error}") from None
 
 
 def _fragment(fields: dict[str, Any]) -> bytes:
     return encode(fields)[1:-1]
+
+
+def _cut(fields: dict[str, Any]) -> dict[str, Any]:
+    for name, limit in LIMITS.items():
+        text = fields.get(name)
+        if text is not None and len(text) > limit:
+            fields[name] = clean_text(text, limit)
+    return fields
 
 
 def check_type(event_type: str) -> str:
@@ -139,10 +158,7 @@ class Identity:
         """The piece of the event's JSON. Raises InvalidEvent."""
         check_type(self.event_type)
         fields = {f: getattr(self, f) for f in _IDENTITY_FIELDS}
-        for name in ("session_id", "message_id", "user_id"):
-            if fields[name] is not None:
-                fields[name] = clean_text(fields[name], LIMITS[name])
-        return _fragment(fields)
+        return _fragment(_cut(fields))
 
 
 _IDENTITY_FIELDS = tuple(f.name for f in dataclasses.fields(Identity))
@@ -166,17 +182,18 @@ class State:
             raise InvalidEvent(f"event_data is larger than {DATA_LIMIT_BYTES} bytes of JSON")
         if self.metadata is not None and len(encode(self.metadata)) > METADATA_LIMIT_BYTES:
             raise InvalidEvent(f"metadata is larger than {METADATA_LIMIT_BYTES} bytes of JSON")
-        message = self.user_message
         return _fragment(
-            {
-                "event_status": self.event_status,
-                "user_message": None if message is None else clean_text(message, LIMITS["user_message"]),
-                "event_data": self.event_data,
-                "metadata": self.metadata or {},
-                "reason": self.reason,
-                "error_type": self.error_type,
-                "task_id": self.task_id,
-            }
+            _cut(
+                {
+                    "event_status": self.event_status,
+                    "user_message": self.user_message,
+                    "event_data": self.event_data,
+                    "metadata": self.metadata or {},
+                    "reason": self.reason,
+                    "error_type": self.error_type,
+                    "task_id": self.task_id,
+                }
+            )
         )
 
 

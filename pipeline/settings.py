@@ -7,6 +7,8 @@ Nothing else in Spanfeed reads the environment. A line of the table is a field o
 from __future__ import annotations
 
 import dataclasses
+import itertools
+import math
 import os
 import typing
 from collections.abc import Mapping
@@ -287,6 +289,8 @@ def _parse(field: dataclasses.Field[Any], kind: type, text: str, variable: str) 
     except ValueError:
         shown = "that value" if field.metadata["secret"] else repr(text)
         raise SettingError(f"{variable} must be a {kind.__name__}, not {shown}") from None
+    if not math.isfinite(value):
+        raise SettingError(f"{variable} must be a number with an end, not {text.strip()}")
     if value < 0:
         raise SettingError(f"{variable} must not be negative, but is {value}")
     if field.metadata["unit"] == "port" and not 0 < value < 65_536:
@@ -299,7 +303,11 @@ def read_environment_file(path: Path) -> dict[str, str]:
     if not path.is_file():
         return {}
     found: dict[str, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        raise SettingError(f"{path.name} cannot be read as UTF-8 text") from None
+    for number, line in enumerate(text.splitlines(), start=1):
         line = line.strip()
         if not line or line.startswith("#"):
             continue
@@ -320,6 +328,8 @@ def _value_of(variable: str, environment: Mapping[str, str]) -> str | None:
             return Path(file).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise SettingError(f"{variable}_FILE cannot be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise SettingError(f"{variable}_FILE holds no UTF-8 text") from None
     return environment.get(variable)
 
 
@@ -330,12 +340,15 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
     Raises SettingError when a value cannot be used.
     """
     if environment is None:
-        environment = {**read_environment_file(Path(Settings.ENVIRONMENT_FILE)), **os.environ}
+        sources: list[Mapping[str, str]] = [os.environ, read_environment_file(Path(Settings.ENVIRONMENT_FILE))]
+    else:
+        sources = [environment]
     kinds = typing.get_type_hints(Settings)
     values: dict[str, Any] = {}
     for field in dataclasses.fields(Settings):
-        for variable in field.metadata["env"]:
-            text = _value_of(variable, environment)
+        # Source by source: no name of the file wins over another name of the same setting in the environment.
+        for source, variable in itertools.product(sources, field.metadata["env"]):
+            text = _value_of(variable, source)
             if text is not None and text.strip():
                 values[field.name] = _parse(field, kinds[field.name], text, variable)
                 break

@@ -97,6 +97,7 @@ def _append(held: Held, span: ReadableSpan, status: Status) -> None:
         audience="user" if for_user else "operator",
         took_ms=took_ms,
         ordinary_span=(held.message_id, str(identity.span_id)),
+        failed_text=catalog.user_message(kind.name, Status.FAILED, held.language, data) if for_user else None,
     )
 
 

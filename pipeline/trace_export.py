@@ -7,6 +7,7 @@ search stage the spans of the two stages before it never arrived), and a span th
 from __future__ import annotations
 
 import collections
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,7 +17,12 @@ from pipeline.catalog import STAGE_TYPES
 from pipeline.settings import Settings
 from pipeline.tracing import EndedSpan, Tracing
 
+logger = logging.getLogger(__name__)
 _REMEMBERED_STARTS = 10_000
+
+
+def _is_hex(text: str) -> bool:
+    return all(character in "0123456789abcdef" for character in text) and text.strip("0") != ""
 
 
 class TraceExport:
@@ -31,14 +37,18 @@ class TraceExport:
         if not self._tracing.exports:
             return
         for row in rows:
-            if row["event_type"] not in STAGE_TYPES or not row["span_id"]:
+            ids = (row["span_id"], row["trace_id"], row["parent_span_id"])
+            if row["event_type"] not in STAGE_TYPES or not all(isinstance(i, str) and _is_hex(i) for i in ids):
                 continue
             if row["event_status"] == "started":
                 self._starts[row["span_id"]] = row["id"]
                 if len(self._starts) > _REMEMBERED_STARTS:
                     self._starts.popitem(last=False)
             elif row["event_status"] in {"completed", "failed"}:
-                self._tracing.export_ended(self._span(row))
+                try:
+                    self._tracing.export_ended(self._span(row))
+                except (TypeError, ValueError, KeyError, AttributeError) as error:
+                    logger.warning("a span could not be exported: %s", type(error).__name__)
 
     def _span(self, row: Mapping[str, Any]) -> EndedSpan:
         took_ns = int(row["processing_time_ms"] or 0) * 1_000_000

@@ -10,7 +10,7 @@ from pipeline.bus import keys, runs
 from pipeline.bus.feed import Subscription
 from pipeline.bus.log import Log
 from pipeline.bus.redis import Argument, Scripts, asking, connect
-from pipeline.event import EPOCH_OFFSET_SECONDS, Event, Identity, State, encode
+from pipeline.event import EPOCH_OFFSET_SECONDS, Event, Identity, State, clean_text, encode
 from pipeline.settings import Settings
 
 
@@ -41,10 +41,12 @@ class Bus:
         audience: str = "user",
         took_ms: int | None = None,
         ordinary_span: tuple[str, str] | None = None,
+        failed_text: str | None = None,
     ) -> int:
         """Writes one event and gives its id; a repeated `emitter_key` gives the first id and writes nothing.
 
-        `ordinary_span` is (message id, span id) of a span that this event opens or closes: see prelude.lua.
+        `ordinary_span` is (message id, span id) of a span that this event opens or closes;
+        `failed_text` is what a user reads if its process dies.
         """
         session_id = identity.session_id or ""
         arguments: list[Argument] = [
@@ -59,6 +61,7 @@ class Bus:
             "" if took_ms is None else took_ms,
             ordinary_span[1] if ordinary_span else "",
             self.settings.run_ttl_seconds * 1000,
+            encode(failed_text),
         ]
         key_names = [
             *keys.events(session_id),
@@ -84,7 +87,7 @@ class Bus:
         error: Identity,
         queue: str,
         message: bytes,
-        headers: Mapping[str, str],
+        headers: Mapping[str, str] | None = None,
     ) -> bool:
         """Makes the run of an accepted message and sends its first stage; False when it was made before."""
         arguments: list[Argument] = [
@@ -96,7 +99,7 @@ class Bus:
             message,
             runs.route_of(error),
             error.fragment(),
-            encode(dict(headers)),
+            encode(dict(headers or {})),
         ]
         key_names = [keys.run(message_id), keys.DUE, queue]
         return bool(self._scripts.call(self._stage, "submit", key_names, arguments) == b"ok")
@@ -225,7 +228,11 @@ class Bus:
         return runs.closed(self._insist("fail", key_names, arguments), 5)
 
     def chunk(self, session_id: str, message_id: str, token: str, attempt: int, offset: int, text: str) -> bool:
-        """Announces a piece of the answer; False when the caller does not hold the stage."""
+        """Announces a piece of the answer; False when the caller does not hold the stage.
+
+        `text` must be clean (see `pipeline.event.clean_text`): its characters are what `offset` counts.
+        """
+        text = clean_text(text)
         frame = {"type": "chunk", "message_id": message_id, "attempt": attempt, "offset": offset, "text": text}
         key_names = [keys.run(message_id), keys.answer(message_id)]
         # By the stage's client: a piece that is dropped would leave a hole in the answer that is read late.

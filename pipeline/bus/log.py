@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from typing import Any
 
 import redis
 
 from pipeline.bus import keys
 from pipeline.bus.redis import asking
+from pipeline.errors import BusRefused
 from pipeline.event import Event
 
 
@@ -47,15 +49,25 @@ class Log:
 
     def read_log(self, after: int, before: int, limit: int) -> list[Entry]:
         """At most `limit` entries of the log between two ids, both exclusive."""
-        return _entries(asking(lambda: self._client.xrange(keys.LOG, f"({after}", f"({before}", count=limit)))
+        return _entries(asking(lambda: self._client.xrange(keys.LOG, f"({after}-0", f"({before}-0", count=limit)))
 
     def join(self) -> None:
         """Makes the recorder's group, from the log's beginning, where it is missing."""
         try:
             asking(lambda: self._client.xgroup_create(keys.LOG, keys.RECORDERS, id="0", mkstream=True))
-        except redis.exceptions.ResponseError as error:
+        except BusRefused as error:
             if not str(error).startswith("BUSYGROUP"):
                 raise
+
+    def _joined(self, call: Callable[[], Any]) -> Any:
+        """What `call` gives; a group that was lost (Redis lost its data) is made again first."""
+        try:
+            return asking(call)
+        except BusRefused as error:
+            if not str(error).startswith(("NOGROUP", "ERR no such key")):
+                raise
+        self.join()
+        return asking(call)
 
     def read_new(self, consumer: str, limit: int, wait_ms: int) -> list[Entry]:
         """At most `limit` entries that no consumer was given yet; waits up to `wait_ms` for the first.
@@ -69,18 +81,11 @@ class Log:
         return self._read(consumer, after, limit, None)
 
     def _read(self, consumer: str, cursor: str, limit: int, wait_ms: int | None) -> list[Entry]:
-        def read() -> Any:
-            return self._client.xreadgroup(
+        raw = self._joined(
+            lambda: self._client.xreadgroup(
                 keys.RECORDERS, consumer, {keys.LOG: cursor}, count=limit, block=wait_ms or None
             )
-
-        try:
-            raw = asking(read)
-        except redis.exceptions.ResponseError as error:
-            if not str(error).startswith("NOGROUP"):
-                raise
-            self.join()
-            raw = asking(read)
+        )
         if not raw:
             return []
         streams = list(raw.values()) if isinstance(raw, dict) else [pairs for _, pairs in raw]
@@ -90,7 +95,7 @@ class Log:
 
     def claim(self, consumer: str, idle_ms: int, limit: int) -> list[Entry]:
         """Takes over entries that another consumer was given and left for `idle_ms`."""
-        reply = asking(
+        reply = self._joined(
             lambda: self._client.xautoclaim(keys.LOG, keys.RECORDERS, consumer, idle_ms, start_id="0-0", count=limit)
         )
         return _entries(reply[1])
@@ -101,20 +106,23 @@ class Log:
             asking(lambda: self._client.xack(keys.LOG, keys.RECORDERS, *(e.entry_id for e in entries)))
 
     def trim(self) -> int:
-        """Drops what is stored: everything below the lowest entry that is not. Never by length."""
-        pending = asking(lambda: self._client.xpending(keys.LOG, keys.RECORDERS))
-        if pending["pending"]:
-            lowest = pending["min"].decode()
-        else:
-            groups = asking(lambda: self._client.xinfo_groups(keys.LOG))
-            delivered = next(g["last-delivered-id"] for g in groups if g["name"] == keys.RECORDERS.encode())
-            lowest = f"{_id(delivered)}-1"
-        return int(asking(lambda: self._client.xtrim(keys.LOG, minid=lowest, approximate=True)))
+        """Drops what is stored: everything below the lowest entry that is not. Never by length.
+
+        How far was delivered is asked before what is pending: what is delivered in between lies behind the first
+        answer, so it stays whatever the second says.
+        """
+        groups = self._joined(lambda: self._client.xinfo_groups(keys.LOG))
+        delivered = next((_id(g["last-delivered-id"]) for g in groups if g["name"] == keys.RECORDERS.encode()), None)
+        if delivered is None:
+            return 0
+        pending = self._joined(lambda: self._client.xpending(keys.LOG, keys.RECORDERS))
+        lowest = min(delivered + 1, _id(pending["min"])) if pending["pending"] else delivered + 1
+        return int(asking(lambda: self._client.xtrim(keys.LOG, minid=f"{lowest}-0", approximate=True)))
 
     def backlog(self) -> int:
         """How many entries wait to be stored, as far as Redis can tell."""
-        groups = asking(lambda: self._client.xinfo_groups(keys.LOG))
+        groups = self._joined(lambda: self._client.xinfo_groups(keys.LOG))
         for group in groups:
-            if group["name"] == keys.RECORDERS.encode():
-                return int(group["lag"] or 0) + int(group["pending"])
+            if group["name"] == keys.RECORDERS.encode() and group["lag"] is not None:
+                return int(group["lag"]) + int(group["pending"])
         return int(asking(lambda: self._client.xlen(keys.LOG)))

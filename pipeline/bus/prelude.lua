@@ -68,7 +68,7 @@ local function emit(event)
   local seq = 'null'
   if in_session then
     seq = redis.call('INCR', KEYS[4])
-    if seq == 1 or seq % 16 == 0 then redis.call('PEXPIRE', KEYS[4], SEQ_TTL_MS) end
+    redis.call('PEXPIRE', KEYS[4], SEQ_TTL_MS)
   end
   local body = '{"id":' .. id .. ',"seq":' .. seq .. ',"timestamp":"' .. timestamp_of(LAST) .. '","attempt":' ..
     (event.attempt or 'null') .. ',"processing_time_ms":' ..
@@ -79,7 +79,7 @@ local function emit(event)
   local announced = id .. ' ' .. event.route .. ' ' .. event.status .. '\n' .. body
   if in_session then
     redis.call('XADD', KEYS[3], 'MAXLEN', '~', STREAM_LIMIT, id .. '-0', 'e', body)
-    if seq == 1 or seq % 16 == 0 then redis.call('PEXPIRE', KEYS[3], STREAM_TTL_MS) end
+    redis.call('PEXPIRE', KEYS[3], STREAM_TTL_MS)
     redis.call('PUBLISH', CHANNEL .. 'session:' .. event.sid, announced)
     if event.uid ~= '' then redis.call('PUBLISH', CHANNEL .. 'user:' .. event.uid, announced) end
   end
@@ -113,11 +113,12 @@ end
 local function end_ordinary(spans_key, sid, uid, reason)
   local spans = redis.call('HGETALL', spans_key)
   for i = 1, #spans, 2 do
-    local route, identity = string.match(spans[i + 1], '^([^\n]*)\n(.*)$')
+    local at, route, text, identity = string.match(spans[i + 1], '^(%d+)\n([^\n]*)\n([^\n]*)\n(.*)$')
     local hidden = string.find(identity, '"session_id":null', 1, true)
     emit({sid = hidden and '' or sid, uid = uid, audience = hidden and 'operator' or 'user', route = route,
-      status = 'failed', identity = identity, state = '"event_status":"failed","user_message":null,' ..
-      '"event_data":null,"metadata":{},"reason":"' .. reason .. '","error_type":"' .. reason .. '","task_id":null'})
+      status = 'failed', identity = identity, took_ms = math.floor(math.max(0, NOW - tonumber(at)) / 1000 + 0.5),
+      state = '"event_status":"failed","user_message":' .. text .. ',"event_data":null,"metadata":{},"reason":"' ..
+      reason .. '","error_type":"' .. reason .. '","task_id":null'})
   end
   redis.call('DEL', spans_key)
 end

@@ -14,7 +14,7 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from pipeline.bus import keys
-from pipeline.errors import BusUnavailable, SettingError
+from pipeline.errors import BusRefused, BusUnavailable, SettingError
 from pipeline.settings import Settings
 
 Argument = str | bytes | int | float
@@ -26,6 +26,14 @@ _LONGEST_PAUSE_SECONDS = 1.0
 _FAULTS = (redis.exceptions.ConnectionError, redis.exceptions.TimeoutError, OSError)
 # What Redis answers while it starts, fails over or is full: asking again later is right, and nothing was written.
 _PASSING = {"LOADING", "TRYAGAIN", "CLUSTERDOWN", "MASTERDOWN", "READONLY", "OOM", "MISCONF", "BUSY"}
+# The library has classes for some of them, whose texts have lost the word.
+_PASSING_CLASSES = (
+    redis.exceptions.OutOfMemoryError,
+    redis.exceptions.ReadOnlyError,
+    redis.exceptions.TryAgainError,
+    redis.exceptions.ClusterDownError,
+    redis.exceptions.MasterDownError,
+)
 
 
 def connect(url: str, timeout_seconds: float | None, connect_timeout_seconds: float = 2.0) -> redis.Redis:
@@ -50,16 +58,16 @@ def connect(url: str, timeout_seconds: float | None, connect_timeout_seconds: fl
 
 
 def asking(call: Callable[[], Any]) -> Any:
-    """What `call` gives, with the library's faults turned into BusUnavailable."""
+    """What `call` gives. Raises BusUnavailable for a fault that passes, BusRefused for any other answer of Redis."""
     try:
         return call()
     except _FAULTS as error:
         raise BusUnavailable(f"Redis did not answer: {type(error).__name__}") from error
     except redis.exceptions.ResponseError as error:
         word = str(error).partition(" ")[0]
-        if word in _PASSING:
-            raise BusUnavailable(f"Redis refused for now: {word}") from error
-        raise
+        if word in _PASSING or isinstance(error, _PASSING_CLASSES):
+            raise BusUnavailable(f"Redis refused for now: {type(error).__name__} {word}") from error
+        raise BusRefused(str(error)) from error
 
 
 class Scripts:

@@ -198,13 +198,16 @@ def count_messages(store: Store, session_id: str) -> int:
 def save_answer(
     store: Store, *, message_id: str, content: str, answer: dict[str, Any], confidence: float | None
 ) -> None:
-    """Stores the assistant's message and completes the user's; saying it twice changes nothing."""
+    """Stores the assistant's message and completes the user's; saying it twice changes nothing.
+
+    A message that was told to have failed stays failed.
+    """
     now = _now()
     with store.write() as connection:
         asked = connection.execute(
             select(messages).where(messages.c.message_id == message_id, messages.c.role == USER)
         ).first()
-        if asked is None:
+        if asked is None or asked.status in {"failed", "cancelled"}:
             return
         connection.execute(
             ignoring_conflicts(insert_into(connection, messages)).values(
@@ -235,7 +238,7 @@ def fail_message(connection: Connection, message_id: str, status: str, reason: s
     asked = connection.execute(
         select(messages).where(messages.c.message_id == message_id, messages.c.role == USER)
     ).first()
-    if asked is None or asked.status == "completed":
+    if asked is None or asked.status != "accepted":
         return
     connection.execute(
         update(messages)

@@ -26,6 +26,15 @@ _WIRE_ORDER = (
     "user_id correlation_id trace_id span_id parent_span_id source_system event_status user_message event_data "
     "metadata reason error_type task_id"
 ).split()
+_NEEDED = {"id": int, "event_type": str, "category": str, "priority": str, "timestamp": datetime.datetime}
+_JSON_FIELDS = {"event_data", "metadata"}
+_NUMBERS = {"seq", "attempt", "processing_time_ms", "queue_time_ms"}
+_KINDS: dict[str, Any] = {
+    name: _NEEDED.get(name) or (int if name in _NUMBERS else str) | None for name in _FIELDS if name not in _JSON_FIELDS
+}
+"""What a field of an event may be; anything may stand in the two that are JSON."""
+_RECORDERS_LOCK = 7_364_413
+"""Any number, the same for all: recorders on PostgreSQL store one after the other."""
 _DELETE_CHUNK_ROWS = 5_000
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime.fromtimestamp(EPOCH_OFFSET_SECONDS, datetime.UTC)
@@ -64,8 +73,9 @@ def row_of(wire: bytes) -> dict[str, Any]:
         row["timestamp"] = moment_of(data["id"])
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
         raise InvalidEvent(f"not an event: {type(error).__name__}") from None
-    if not isinstance(row["id"], int) or not isinstance(row["event_type"], str) or row["category"] is None:
-        raise InvalidEvent("not an event: id, event_type or category is missing")
+    for name, kind in _KINDS.items():
+        if not isinstance(row[name], kind) or isinstance(row[name], bool):
+            raise InvalidEvent(f"not an event: {name} is a {type(row[name]).__name__}")
     return row
 
 
@@ -85,7 +95,14 @@ def _event(row: Any) -> Event:
 
 
 def insert_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Stores events that are not there yet, and counts those by the minute."""
+    """Stores events that are not there yet, and counts those by the minute.
+
+    Recorders do it one after the other (on SQLite every writer does): what one has stored, the next must see, or
+    both would count it.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(select(func.pg_advisory_xact_lock(_RECORDERS_LOCK)))
+    rows = list({row["id"]: row for row in rows}.values())
     known = set(connection.execute(select(events.c.id).where(events.c.id.in_([r["id"] for r in rows]))).scalars())
     new = [row for row in rows if row["id"] not in known]
     if not new:
@@ -137,18 +154,20 @@ def bury(connection: Connection, entry_id: str, reason: str, payload: str) -> No
     )
 
 
-def _conditions(filters: Filters) -> list[ColumnElement[bool]]:
+def _like(pattern: str, dialect: str) -> ColumnElement[bool]:
+    """A type's pattern with `*`; SQLite's LIKE would not tell `Tool` from `tool`."""
+    if dialect == "sqlite":
+        return events.c.event_type.op("GLOB", is_comparison=True)(pattern)
+    escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+    return events.c.event_type.like(escaped.replace("*", "%"), escape="\\")
+
+
+def _conditions(filters: Filters, dialect: str) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = []
     if filters.event_types:
         exact = [t for t in filters.event_types if "*" not in t]
         patterns = [t for t in filters.event_types if "*" in t]
-        likes: list[ColumnElement[bool]] = [
-            events.c.event_type.like(
-                t.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%"), escape="\\"
-            )
-            for t in patterns
-        ]
-        found.append(or_(events.c.event_type.in_(exact), *likes))
+        found.append(or_(events.c.event_type.in_(exact), *(_like(t, dialect) for t in patterns)))
     if filters.statuses:
         found.append(events.c.event_status.in_(filters.statuses))
     if filters.categories:
@@ -167,7 +186,7 @@ def session_events(store: Store, session_id: str, after: int, limit: int, filter
     """At most `limit` stored events of the session behind `after`, oldest first."""
     statement = (
         select(events)
-        .where(*_of_session(session_id), events.c.id > after, *_conditions(filters))
+        .where(*_of_session(session_id), events.c.id > after, *_conditions(filters, store.dialect))
         .order_by(events.c.id)
         .limit(limit)
     )
@@ -178,7 +197,10 @@ def session_events(store: Store, session_id: str, after: int, limit: int, filter
 def latest_session_events(store: Store, session_id: str, count: int, filters: Filters = Filters()) -> list[Event]:
     """The newest `count` stored events of the session, oldest first."""
     statement = (
-        select(events).where(*_of_session(session_id), *_conditions(filters)).order_by(events.c.id.desc()).limit(count)
+        select(events)
+        .where(*_of_session(session_id), *_conditions(filters, store.dialect))
+        .order_by(events.c.id.desc())
+        .limit(count)
     )
     with store.read() as connection:
         return [_event(row) for row in connection.execute(statement)][::-1]

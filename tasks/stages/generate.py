@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from pipeline import semconv
 from pipeline.errors import FenceLost, StageFailed, TransientFault
+from pipeline.event import clean_text
 from pipeline.tracing import current_stage_span
 from tasks.llm.model import Answer, Model, Question, Turn
 from tasks.rag.retriever import Passage
@@ -30,7 +31,7 @@ def generate(run: StageRun) -> Outcome:
     answer = _write(run, author, _question(run))
     _describe(author, answer)
     output = {
-        "text": answer.text,
+        "text": clean_text(answer.text),
         "sources": [source.to_dict() for source in answer.sources],
         "confidence": round(answer.confidence, 4),
         "retriever_type": answer.retriever_type,
@@ -69,7 +70,7 @@ class _Voice:
 
     def say(self, piece: str) -> None:
         """Takes a piece, or '' when only time has passed. Raises FenceLost."""
-        self._waiting += piece
+        self._waiting += clean_text(piece)
         if self._waiting and time.monotonic() - self._spoke >= self._interval_seconds:
             self.flush()
 

@@ -89,10 +89,9 @@ class DrivenRun:
     ) -> Begun:
         """Takes the stage with a new token, or the given one."""
         starts = [
-            SpanStart(s, self.identity(s), self.state(s, Status.STARTED), self.state(s, Status.FAILED).user_message or "")
-            for s in shorts
+            SpanStart(span_name(short), self.identity(short), self.state(short, Status.STARTED), f"failed {short}")
+            for short in shorts
         ]
-        starts = [SpanStart(span_name(s.name), s.identity, s.state, s.failed_text) for s in starts]
         mine = token or new_token()
         begun = self.bus.begin(*self.ids, stage, mine, holder, starts, fields)
         self.token = mine
@@ -116,7 +115,9 @@ class DrivenRun:
         self.begin(stage, *shorts)
         self.end(stage, *(shorts if closes is None else closes), to=to)
 
-    def close(self, short: str, status: Status = Status.COMPLETED, token: str = "", output: Any = None) -> Closed | None:
+    def close(
+        self, short: str, status: Status = Status.COMPLETED, token: str = "", output: Any = None
+    ) -> Closed | None:
         """Closes one span of the running stage."""
         return self.bus.close(*self.ids, token or self.token, self.closing(short, status), output)
 
@@ -127,7 +128,12 @@ class DrivenRun:
         )
 
     def release(
-        self, stage: str, by: tuple[str, str] | None = None, reason: str = "retry", wait_ms: int = 0, message: bytes = b""
+        self,
+        stage: str,
+        by: tuple[str, str] | None = None,
+        reason: str = "retry",
+        wait_ms: int = 0,
+        message: bytes = b"",
     ) -> int | None:
         """Gives the stage back, by default with the own token."""
         state = State(Status.PROGRESS, "again", {"retry": True}, reason=reason, error_type="TransientFault")

@@ -32,9 +32,10 @@ def as_date(event_id: int) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def id_of(*date: int) -> int:
+def id_of(moment: str) -> int:
     """The id of a moment in UTC."""
-    return (datetime.datetime(*date, tzinfo=datetime.UTC) - NEW_YEAR_2020) // datetime.timedelta(microseconds=1)  # type: ignore[misc,arg-type]
+    date = datetime.datetime.fromisoformat(moment).replace(tzinfo=datetime.UTC)
+    return (date - NEW_YEAR_2020) // datetime.timedelta(microseconds=1)
 
 
 def test_an_id_is_the_moment_of_the_event(bus: Bus) -> None:
@@ -49,7 +50,7 @@ def test_an_id_is_the_moment_of_the_event(bus: Bus) -> None:
 
 def test_ids_rise_while_the_clock_is_behind(bus: Bus, raw: redis.Redis) -> None:
     """After a clock was set back, a client that resumes by id would miss all that came since."""
-    ahead = id_of(2090, 1, 1)
+    ahead = id_of("2090-01-01")
     raw.hset(keys.CLOCK, mapping={"last": ahead, "epoch": "1"})
     assert [append(bus) for _ in range(3)] == [ahead + 1, ahead + 2, ahead + 3]
     assert bus.clock()[1] == ahead + 3
@@ -58,7 +59,7 @@ def test_ids_rise_while_the_clock_is_behind(bus: Bus, raw: redis.Redis) -> None:
 @pytest.mark.parametrize("lost", [("last", "epoch"), ("last",), ("epoch",)])
 def test_ids_rise_when_the_clock_is_lost_but_the_log_lives(bus: Bus, raw: redis.Redis, lost: tuple[str, ...]) -> None:
     """Every later event would be refused by the log: the chat would stop for good."""
-    ahead = id_of(2090, 1, 1)
+    ahead = id_of("2090-01-01")
     raw.hset(keys.CLOCK, mapping={"last": ahead, "epoch": "1"})
     newest = append(bus)
     raw.hdel(keys.CLOCK, *lost)
@@ -70,7 +71,7 @@ def test_ids_rise_when_the_clock_is_lost_but_the_log_lives(bus: Bus, raw: redis.
 
 def test_ids_rise_when_the_clock_is_lost_and_the_log_was_trimmed_empty(bus: Bus, raw: redis.Redis) -> None:
     """Once all events are recorded, a lost clock would let ids go back and clients wait for ever."""
-    raw.hset(keys.CLOCK, mapping={"last": id_of(2090, 1, 1), "epoch": "1"})
+    raw.hset(keys.CLOCK, mapping={"last": id_of("2090-01-01"), "epoch": "1"})
     newest = append(bus)
     raw.xtrim(keys.LOG, maxlen=0, approximate=False)
     raw.delete(keys.CLOCK)
@@ -80,13 +81,13 @@ def test_ids_rise_when_the_clock_is_lost_and_the_log_was_trimmed_empty(bus: Bus,
 def test_timestamps_through_the_calendar(bus: Bus, raw: redis.Redis) -> None:
     """On a leap day, and on the 29th of February that 2100 does not have, times would be a day off."""
     moments = [
-        id_of(2028, 2, 28, 23, 59, 59, 999_999),
-        id_of(2028, 2, 29, 12, 30, 1),
-        id_of(2028, 2, 29, 23, 59, 59, 999_999),
-        id_of(2096, 12, 31, 23, 59, 59, 999_999),
-        id_of(2100, 2, 28, 23, 59, 59, 999_999),
-        id_of(2104, 2, 29),
-        id_of(2199, 12, 31, 23, 59, 59, 999_999),
+        id_of("2028-02-28T23:59:59.999999"),
+        id_of("2028-02-29T12:30:01"),
+        id_of("2028-02-29T23:59:59.999999"),
+        id_of("2096-12-31T23:59:59.999999"),
+        id_of("2100-02-28T23:59:59.999999"),
+        id_of("2104-02-29"),
+        id_of("2199-12-31T23:59:59.999999"),
         2**53 - 3,
     ]
     expected = []
