@@ -100,7 +100,10 @@ class Doors:
         origin = asked.headers.get("Origin", "").lower()
         if origin in self.settings.origins:
             return True
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         return parts.scheme in {"http", "https"} and parts.netloc == asked.host.lower()
 
 
@@ -154,11 +157,17 @@ def register(app: Flask) -> None:
         upgrade = request.headers.get("Upgrade", "").lower() == "websocket"
         if upgrade and request.headers.get("Origin") and not doors.is_own_origin(request):
             raise Problem(403, "foreign_origin", "This origin is not allowed to connect.")
-        g.principal = _identify(request, doors)
+        try:
+            g.principal = _identify(request, doors)
+        except Problem as problem:
+            # Told where somebody must be known: a public route answers whoever asks.
+            g.problem = problem
 
 
 def principal() -> Principal:
-    """Who is asking. Raises Problem (401)."""
+    """Who is asking. Raises Problem (mostly 401)."""
+    if g.get("problem") is not None:
+        raise cast(Problem, g.problem)
     found = g.get("principal")
     if found is None:
         raise _unauthenticated("API key required. Please provide X-API-Key header.")

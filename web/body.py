@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any, TypeVar
 
 import orjson
 from flask import request
 from pydantic import BaseModel, ValidationError
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from web.errors import Problem
 
@@ -35,6 +37,9 @@ def read_json() -> dict[str, Any]:
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
     raw = request.get_data()
+    if request.content_length is None and len(raw) >= (request.max_content_length or sys.maxsize):
+        # A body that does not tell its length is cut at the limit without a word.
+        raise RequestEntityTooLarge
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:

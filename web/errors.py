@@ -71,6 +71,8 @@ def answer(problem: Problem) -> Response:
     }
     response = Response(encode(body), problem.status, content_type="application/problem+json")
     response.headers.update(problem.headers)
+    # The limiter writes its own over it, on every answer.
+    g.retry_after = problem.headers.get("Retry-After")
     return response
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Response
+from flask import Flask, Response, g
 
 from web.errors import request_id
 
@@ -28,6 +28,8 @@ def register(app: Flask) -> None:
         response.headers.setdefault("X-Request-ID", request_id())
         if response.status_code not in _TELLING_WHEN:
             response.headers.pop("Retry-After", None)
+        elif g.get("retry_after"):
+            response.headers["Retry-After"] = g.retry_after
         if response.mimetype in {"application/json", "application/problem+json"}:
             response.headers.setdefault("Cache-Control", "no-store")
         return response

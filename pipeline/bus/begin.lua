@@ -26,7 +26,11 @@ if not again then
   redis.call('HSET', KEYS[5], 'state', 'running', 'tok', ARGV[3], 'tries', tries, 'holder', ARGV[4])
   redis.call('ZADD', KEYS[6], string.format('%.0f', NOW + ARGV[5] * 1000), ARGV[1])
   local newest = redis.call('HGET', KEYS[7], ARGV[2])
-  if not newest or tonumber(newest) < tonumber(run[8]) then redis.call('HSET', KEYS[7], ARGV[2], run[8]) end
+  -- A try that waits is queued for later; begun early, it has overtaken nobody.
+  local queued = math.min(tonumber(run[8]), NOW)
+  if not newest or tonumber(newest) < queued then
+    redis.call('HSET', KEYS[7], ARGV[2], string.format('%.0f', queued))
+  end
 end
 
 local wanted = {}

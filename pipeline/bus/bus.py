@@ -299,17 +299,13 @@ class Bus:
         client = connect(self.settings.redis_url, timeout_seconds=None)
         return Subscription(client, self.settings.script_timeout_ms / 1000)
 
-    def session_events(self, session_id: str, after: int, limit: int) -> list[Event]:
-        """At most `limit` events of the session's stream behind `after`, oldest first."""
-        return self.log.read_stream(keys.session_stream(session_id), after, limit)
+    def session_events(self, session_id: str, after: int, upto: int, limit: int) -> list[Event]:
+        """At most `limit` events of the session's stream behind `after` up to `upto`, oldest first."""
+        return self.log.read_stream(keys.session_stream(session_id), after, upto, limit)
 
-    def latest_session_events(self, session_id: str, count: int) -> list[Event]:
-        """The newest `count` events of the session's stream, oldest first."""
-        return self.log.read_newest(keys.session_stream(session_id), count)
-
-    def sequence(self, session_id: str) -> int:
-        """How many events the session has had, as far as Redis knows."""
-        return int(asking(lambda: self._stage.get(keys.sequence(session_id))) or 0)
+    def first_session_id(self, session_id: str) -> int | None:
+        """The id of the oldest event in the session's stream, None when there is none."""
+        return self.log.first_id(keys.session_stream(session_id))
 
     def forget_session(self, session_id: str, message_ids: Sequence[str]) -> None:
         """Takes the session's stream and answers out of Redis; its numbering stays."""

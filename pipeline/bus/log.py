@@ -37,15 +37,15 @@ class Log:
     def __init__(self, client: redis.Redis) -> None:
         self._client = client
 
-    def read_stream(self, name: str, after: int, limit: int) -> list[Event]:
-        """At most `limit` events of the stream `name` behind `after`, oldest first."""
-        raw = asking(lambda: self._client.xrange(name, f"({after}", "+", count=limit))
+    def read_stream(self, name: str, after: int, upto: int, limit: int) -> list[Event]:
+        """At most `limit` events of the stream `name` behind `after` up to `upto`, oldest first."""
+        raw = asking(lambda: self._client.xrange(name, f"({after}-0", f"{upto}-0", count=limit))
         return [Event.from_wire(fields[b"e"]) for _, fields in raw]
 
-    def read_newest(self, name: str, count: int) -> list[Event]:
-        """The newest `count` events of the stream `name`, oldest first."""
-        raw = asking(lambda: self._client.xrevrange(name, "+", "-", count=count))
-        return [Event.from_wire(fields[b"e"]) for _, fields in reversed(raw)]
+    def first_id(self, name: str = keys.LOG) -> int | None:
+        """The id of the oldest entry that the stream holds, None for an empty one."""
+        raw = asking(lambda: self._client.xrange(name, "-", "+", count=1))
+        return _id(raw[0][0]) if raw else None
 
     def read_log(self, after: int, before: int, limit: int) -> list[Entry]:
         """At most `limit` entries of the log between two ids, both exclusive."""

@@ -157,7 +157,7 @@ def bury(connection: Connection, entry_id: str, reason: str, payload: str) -> No
 def _like(pattern: str, dialect: str) -> ColumnElement[bool]:
     """A type's pattern with `*`; SQLite's LIKE would not tell `Tool` from `tool`."""
     if dialect == "sqlite":
-        return events.c.event_type.op("GLOB", is_comparison=True)(pattern)
+        return events.c.event_type.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]").replace("?", "[?]"))
     escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
     return events.c.event_type.like(escaped.replace("*", "%"), escape="\\")
 
@@ -177,16 +177,19 @@ def _conditions(filters: Filters, dialect: str) -> list[ColumnElement[bool]]:
     return found
 
 
-def _of_session(session_id: str) -> list[ColumnElement[bool]]:
+def _of_session(session_id: str, upto: int | None) -> list[ColumnElement[bool]]:
     # Operators' events carry the session in their metadata only, so every row of the session has a seq.
-    return [events.c.session_id == session_id, events.c.seq.is_not(None)]
+    conditions: list[ColumnElement[bool]] = [events.c.session_id == session_id, events.c.seq.is_not(None)]
+    return conditions if upto is None else [*conditions, events.c.id <= upto]
 
 
-def session_events(store: Store, session_id: str, after: int, limit: int, filters: Filters = Filters()) -> list[Event]:
+def session_events(
+    store: Store, session_id: str, after: int, limit: int, filters: Filters = Filters(), upto: int | None = None
+) -> list[Event]:
     """At most `limit` stored events of the session behind `after`, oldest first."""
     statement = (
         select(events)
-        .where(*_of_session(session_id), events.c.id > after, *_conditions(filters, store.dialect))
+        .where(*_of_session(session_id, upto), events.c.id > after, *_conditions(filters, store.dialect))
         .order_by(events.c.id)
         .limit(limit)
     )
@@ -194,11 +197,13 @@ def session_events(store: Store, session_id: str, after: int, limit: int, filter
         return [_event(row) for row in connection.execute(statement)]
 
 
-def latest_session_events(store: Store, session_id: str, count: int, filters: Filters = Filters()) -> list[Event]:
+def latest_session_events(
+    store: Store, session_id: str, count: int, filters: Filters = Filters(), upto: int | None = None
+) -> list[Event]:
     """The newest `count` stored events of the session, oldest first."""
     statement = (
         select(events)
-        .where(*_of_session(session_id), *_conditions(filters, store.dialect))
+        .where(*_of_session(session_id, upto), *_conditions(filters, store.dialect))
         .order_by(events.c.id.desc())
         .limit(count)
     )

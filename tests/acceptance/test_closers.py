@@ -102,7 +102,7 @@ def test_children_that_are_recycled_lose_nothing(make_stack: Callable[..., Stack
 
 
 def test_a_warm_shutdown_finishes_what_it_holds(make_stack: Callable[..., Stack], tmp_path: Path) -> None:
-    """Without this a deploy would cut answers off: the worker that got SIGTERM finishes its stage, then another goes on."""
+    """Without this a deploy would cut answers off: a worker that got SIGTERM finishes its stage."""
     stack = _held_stack(make_stack, tmp_path)
     with stack.feed("deploy") as feed:
         message_id = stack.ask_async(QUESTION, "deploy")

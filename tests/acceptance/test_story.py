@@ -75,7 +75,7 @@ def test_one_collection_only(make_stack: Callable[..., Stack]) -> None:
 
 
 def test_each_word_comes_when_the_model_says_it(make_stack: Callable[..., Stack]) -> None:
-    """Without this the answer would come in one piece at its end: the model says a word only after the last was seen."""
+    """Without this the answer would come in one piece, at its end."""
     words = [f"word{number} " for number in range(12)]
     with StandIn() as model:
         stack = make_stack(**_model(model)).start()

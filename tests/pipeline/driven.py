@@ -14,7 +14,7 @@ from pipeline import catalog
 from pipeline.bus import Begun, Bus, Closed, Closing, SpanStart
 from pipeline.bus.bus import new_token
 from pipeline.context import span_id_of
-from pipeline.event import Identity, State, Status
+from pipeline.event import Event, Identity, State, Status
 
 TYPES = {
     "R": "message_received",
@@ -28,6 +28,13 @@ PARENTS = {"H": "R", "S": "T"}
 SIGNS = {"started": "[", "progress": "~", "completed": "]", "failed": "!"}
 TRACE_ID = "0af7651916cd43dd8448eb211c80319c"
 ROOT_SPAN_ID = "b7ad6b7169203331"
+NEWEST = 2**53 - 1
+"""An id that no event lies behind."""
+
+
+def kept(bus: Bus, session_id: str = "s-1") -> list[Event]:
+    """All events of the session's stream."""
+    return bus.session_events(session_id, 0, NEWEST, 100_000)
 
 
 def span_name(short: str) -> str:
@@ -149,7 +156,7 @@ class DrivenRun:
 
     def events(self) -> list[dict[str, Any]]:
         """The run's events so far, as a client of the feed reads them."""
-        wires = [event.wire for event in self.bus.session_events(self.session_id, 0, 1_000)]
+        wires = [event.wire for event in kept(self.bus, self.session_id)]
         return [event for event in map(orjson.loads, wires) if event["message_id"] == self.message_id]
 
     def transcript(self) -> str:

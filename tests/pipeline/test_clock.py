@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 import pipeline.bus
 from pipeline.bus import Bus, keys
 from pipeline.event import Category, Identity, Priority, State, Status
+from tests.pipeline.driven import kept
 
 NEW_YEAR_2020 = datetime.datetime(2020, 1, 1, tzinfo=datetime.UTC)
 PRELUDE = (Path(pipeline.bus.__file__).parent / "prelude.lua").read_text(encoding="utf-8")
@@ -43,7 +44,7 @@ def test_an_id_is_the_moment_of_the_event(bus: Bus) -> None:
     before = datetime.datetime.now(datetime.UTC)
     event_id = append(bus)
     after = datetime.datetime.now(datetime.UTC)
-    assert as_date(event_id) == bus.session_events("s-1", 0, 1)[0].wire.split(b'"timestamp":"')[1][:27].decode()
+    assert as_date(event_id) == kept(bus)[0].wire.split(b'"timestamp":"')[1][:27].decode()
     slack = datetime.timedelta(milliseconds=1)
     assert before - slack <= NEW_YEAR_2020 + datetime.timedelta(microseconds=event_id) <= after + slack
 
@@ -66,7 +67,7 @@ def test_ids_rise_when_the_clock_is_lost_but_the_log_lives(bus: Bus, raw: redis.
     assert bus.clock()[1] == newest
     assert append(bus) == newest + 1
     assert append(bus) == newest + 2
-    assert [e.id for e in bus.session_events("s-1", 0, 10)] == [newest, newest + 1, newest + 2]
+    assert [e.id for e in kept(bus)] == [newest, newest + 1, newest + 2]
 
 
 def test_ids_rise_when_the_clock_is_lost_and_the_log_was_trimmed_empty(bus: Bus, raw: redis.Redis) -> None:
@@ -95,7 +96,7 @@ def test_timestamps_through_the_calendar(bus: Bus, raw: redis.Redis) -> None:
         raw.hset(keys.CLOCK, mapping={"last": moment - 1, "epoch": "1"})
         assert (append(bus), append(bus)) == (moment, moment + 1)
         expected += [as_date(moment), as_date(moment + 1)]
-    wires = [event.wire for event in bus.session_events("s-1", 0, 100)]
+    wires = [event.wire for event in kept(bus)]
     assert [wire.split(b'"timestamp":"')[1][:27].decode() for wire in wires] == expected
 
 

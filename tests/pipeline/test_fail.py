@@ -11,6 +11,7 @@ import redis
 
 from pipeline.bus import Bus, keys
 from pipeline.errors import FenceLost, StageRefused
+from pipeline.event import State, Status
 from tests.pipeline.driven import DrivenRun
 
 
@@ -81,6 +82,20 @@ def test_nothing_comes_after_the_error(run: DrivenRun, raw: redis.Redis) -> None
     assert run.transcript() == "R[ R] T[ T! E!"
     assert raw.zscore(keys.DUE, run.message_id) is None
     assert raw.llen("q:search") == 0
+
+
+def test_calls_that_are_still_open_fail_before_their_stage(run: DrivenRun) -> None:
+    """An operator's live tree would show a call that goes on in a run that has ended."""
+    run.begin("receive", "R")
+    identity = run.identity("S(web)")
+    span = (run.message_id, str(identity.span_id))
+    run.bus.append(identity, State(Status.STARTED, "searching"), "web:start", ordinary_span=span, failed_text="no luck")
+    run.fail("receive", reason="timeout")
+    assert run.transcript() == "R[ S(web)[ S(web)! R! E!"
+    ended = run.events()[2]
+    assert (ended["user_message"], ended["reason"], ended["processing_time_ms"] >= 0) == ("no luck", "timeout", True)
+    run.bus.append(identity, State(Status.COMPLETED, "found"), "web:end", ordinary_span=span)
+    assert run.transcript() == "R[ S(web)[ S(web)! R! E!"
 
 
 def test_a_queued_run_can_be_ended_by_anyone(run: DrivenRun) -> None:

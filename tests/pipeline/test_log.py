@@ -14,6 +14,7 @@ from pipeline.bus import Bus, keys
 from pipeline.bus.log import Entry, Log
 from pipeline.event import Category, Identity, Priority, State, Status
 from tests.parts.waiting import wait_for
+from tests.pipeline.driven import kept
 
 IDENTITY = Identity("custom.thing", Category.WORKFLOW, Priority.NORMAL, "s-1")
 _counter = itertools.count()
@@ -40,7 +41,7 @@ def test_a_recorder_is_given_all_from_the_beginning(bus: Bus) -> None:
     written = fill(bus, 5)
     first = bus.log.read_new("a", 3, 0)
     assert ids(first) == written[:3]
-    assert first[0].wire == bus.session_events("s-1", 0, 1)[0].wire
+    assert first[0].wire == kept(bus)[0].wire
     assert ids(bus.log.read_new("a", 3, 0)) == written[3:]
     assert bus.log.read_new("a", 3, 0) == []
 

@@ -14,8 +14,10 @@ from pipeline.store import conversations as talk
 ANSWER = {"text": "ünï", "sources": [{"title": "a", "url": None}], "usage": None}
 
 
-def ask(store: Store, message_id: str, session_id: str = "s-1", content: str = "Why?", **more: Any) -> bool:
-    """Accepts a user's message."""
+def ask(
+    store: Store, message_id: str, session_id: str = "s-1", content: str = "Why?", **more: Any
+) -> tuple[str, str] | None:
+    """Accepts a user's message; gives the session and message that its idempotency key stands for already."""
     given: dict[str, Any] = {
         "language": "en",
         "owner": "key-1",

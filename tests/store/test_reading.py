@@ -27,6 +27,8 @@ def test_pages_follow_one_another(store: Store) -> None:
     assert ids(session_events(store, "s-1", NOW + 5, 3)) == [6]
     assert ids(session_events(store, "s-1", NOW + 6, 3)) == []
     assert ids(latest_session_events(store, "s-1", 3)) == [4, 5, 6]
+    assert ids(session_events(store, "s-1", NOW + 1, 10, upto=NOW + 4)) == [2, 3, 4]
+    assert ids(latest_session_events(store, "s-1", 2, upto=NOW + 4)) == [3, 4]
     assert ids(session_events(store, "nobody", 0, 3)) == []
 
 
@@ -37,7 +39,18 @@ def test_what_is_for_operators_is_not_in_a_users_history(store: Store) -> None:
     assert ids(latest_session_events(store, "s-1", 10)) == [0]
 
 
-TYPES = ("tool_search_documents", "toolXsearch", "Tool_search", "document.uploaded", "documents", "a%b", "a\\b", "a*b")
+TYPES = (
+    "tool_search_documents",
+    "toolXsearch",
+    "Tool_search",
+    "document.uploaded",
+    "documents",
+    "a%b",
+    "a\\b",
+    "a*b",
+    "a?b",
+    "a[b",
+)
 
 
 CHOICES: list[tuple[tuple[str, ...], list[str]]] = [
@@ -50,6 +63,9 @@ CHOICES: list[tuple[tuple[str, ...], list[str]]] = [
     (("a\\*",), ["a\\b"]),
     (("*_search",), ["Tool_search"]),
     (("tool_search",), []),
+    (("tool?search*",), []),
+    (("[a-z]*",), []),
+    (("a?*", "a[*"), ["a?b", "a[b"]),
     (("' OR 1=1--",), []),
     (("documents", "*.uploaded"), ["document.uploaded", "documents"]),
 ]

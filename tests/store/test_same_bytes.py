@@ -18,7 +18,7 @@ from pipeline.store import Store
 from pipeline.store import events as stored_events
 from pipeline.store.recording import Recorded, record
 from tests.parts.redis_part import RedisPart
-from tests.pipeline.driven import DrivenRun
+from tests.pipeline.driven import NEWEST, DrivenRun, kept
 
 FULL = Identity(
     "custom.thing",
@@ -54,10 +54,10 @@ def move(bus: Bus, store: Store) -> Recorded:
 
 def same(bus: Bus, store: Store, session_id: str = "s-1") -> int:
     """Compares stream and record, byte by byte; gives how many events there are."""
-    live = bus.session_events(session_id, 0, 10_000)
-    kept = stored_events.session_events(store, session_id, 0, 10_000)
-    assert [event.wire for event in kept] == [event.wire for event in live]
-    assert kept == live
+    live = kept(bus, session_id)
+    recorded = stored_events.session_events(store, session_id, 0, 10_000)
+    assert [event.wire for event in recorded] == [event.wire for event in live]
+    assert recorded == live
     return len(live)
 
 
@@ -115,7 +115,7 @@ def test_whatever_an_emitter_says_is_kept_as_it_was_announced(
     newest = valkey_bus.clock()[1]
     valkey_bus.append(FULL, State(Status.PROGRESS, message, data), f"after-{newest}")
     assert move(valkey_bus, store).buried == 0
-    live = valkey_bus.session_events("s-1", newest, 10)
+    live = valkey_bus.session_events("s-1", newest, NEWEST, 10)
     assert [e.wire for e in stored_events.session_events(store, "s-1", newest, 10)] == [e.wire for e in live]
     assert len(live) == 1
 

@@ -7,12 +7,10 @@ import contextlib
 import logging
 import threading
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 from flask import Blueprint, Response, g, request
 from simple_websocket import Server
-from werkzeug.exceptions import MethodNotAllowed
 
 from pipeline.errors import InvalidCursor, StoreUnavailable
 from pipeline.event import parse_cursor
@@ -29,6 +27,7 @@ logger = logging.getLogger(__name__)
 blueprint = Blueprint("feed", __name__)
 _ENDPOINT = "feed.session_feed"
 _OPEN_MESSAGES_LIMIT = 5
+_VERSION_HEADERS = {"Sec-WebSocket-Version": "13", "Upgrade": "websocket", "Connection": "Upgrade"}
 
 
 class NoThread:
@@ -51,29 +50,24 @@ class Places:
         """Keeps the counts right between the threads of the server."""
         self._by_session: collections.Counter[str] = collections.Counter()
 
-    @contextlib.contextmanager
-    def taken(self, session_id: str) -> Iterator[None]:
-        """Counts a feed while it lives."""
-        with self._lock:
-            self._by_session[session_id] += 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._by_session[session_id] -= 1
-                if not self._by_session[session_id]:
-                    del self._by_session[session_id]
-
-    def check(self, session_id: str, state: WebState) -> None:
-        """Raises Problem when there is no place for one more."""
+    def take(self, session_id: str, state: WebState) -> None:
+        """Takes a place; `give_back` returns it. Raises Problem when there is none."""
         with self._lock:
             everywhere, here = self._by_session.total(), self._by_session[session_id]
-        if here >= state.settings.feed_sockets_per_session_limit:
-            raise Problem(429, "too_many_feeds", "This session has too many open feeds.", {"Retry-After": "5"})
-        if everywhere >= state.settings.feed_sockets_limit:
-            raise Problem(
-                503, "no_place", "This server has too many open feeds. Please try again.", {"Retry-After": "5"}
-            )
+            if here >= state.settings.feed_sockets_per_session_limit:
+                raise Problem(429, "too_many_feeds", "This session has too many open feeds.", {"Retry-After": "5"})
+            if everywhere >= state.settings.feed_sockets_limit:
+                raise Problem(
+                    503, "no_place", "This server has too many open feeds. Please try again.", {"Retry-After": "5"}
+                )
+            self._by_session[session_id] += 1
+
+    def give_back(self, session_id: str) -> None:
+        """Returns a place."""
+        with self._lock:
+            self._by_session[session_id] -= 1
+            if not self._by_session[session_id]:
+                del self._by_session[session_id]
 
 
 places = Places()
@@ -85,8 +79,7 @@ def refuse_before_the_handshake() -> Response | None:
     if request.endpoint != _ENDPOINT:
         return None
     session_id = query.checked_session_id(str((request.view_args or {}).get("session_id", "")))
-    if request.headers.get("Upgrade", "").lower() != "websocket":
-        raise MethodNotAllowed(valid_methods=["WebSocket"])
+    _check_handshake()
     _let_in(session_id)
     try:
         after = request.args.get("after")
@@ -95,15 +88,35 @@ def refuse_before_the_handshake() -> Response | None:
         )
     except InvalidCursor as error:
         raise Problem(400, "invalid_cursor", str(error)) from None
-    places.check(session_id, web_state())
+    places.take(session_id, web_state())
+    g.place = session_id
     # With the extension stripped nothing is compressed: a small frame cannot become a large one.
     request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     return None
 
 
+@blueprint.teardown_app_request
+def give_place_back(_: BaseException | None) -> None:
+    """The feed has ended, or its handshake has failed."""
+    place = g.pop("place", None)
+    if place is not None:
+        places.give_back(place)
+
+
+def _check_handshake() -> None:
+    """The parts of a handshake (RFC 6455, 4.2.1) that the library would answer with an error of the server."""
+    headers = request.headers
+    if headers.get("Sec-WebSocket-Version") != "13":
+        raise Problem(426, "websocket_version", "Only WebSocket version 13 is spoken here.", _VERSION_HEADERS)
+    words = {word.strip().lower() for word in headers.get("Connection", "").split(",")}
+    if "upgrade" not in words or not headers.get("Sec-WebSocket-Key", "").strip():
+        raise Problem(400, "bad_handshake", "This is not a whole WebSocket handshake.")
+
+
 def _let_in(session_id: str) -> None:
     state = web_state()
-    if g.get("principal") is None and state.settings.open_feeds and _is_unguessable(session_id):
+    anonymous = g.get("principal") is None and g.get("problem") is None
+    if anonymous and state.settings.open_feeds and _is_unguessable(session_id):
         return
     who = principal()
     if Scope.READ not in who.scopes:
@@ -144,7 +157,6 @@ def session_feed(socket: Server, session_id: str) -> None:
         History(state.settings, state.bus, state.store),
         lambda session: _open_messages(state, session),
     )
-    with places.taken(session_id):
-        connection.run(state.listener)
+    connection.run(state.listener)
     # The connection has said its own goodbye; flask-sock is not to send another.
     socket.connected = False

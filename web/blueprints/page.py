@@ -34,9 +34,9 @@ def new_session() -> Response:
     state = web_state()
     if request.headers.get("Origin") and not state.doors.is_own_origin(request):
         raise Problem(403, "foreign_origin", "This origin is not allowed to chat here.")
-    who = g.get("principal")
     cookie = None
-    if who is None:
+    who = g.get("principal")
+    if who is None and g.get("problem") is None:
         if not state.settings.public_chat_enabled:
             raise Problem(
                 403, "no_public_chat", "This server is not open to visitors; its operator can set SPANFEED_PUBLIC_CHAT."
@@ -44,7 +44,7 @@ def new_session() -> Response:
         owner, cookie = state.doors.make_cookie()
     else:
         owner = principal().id
-        if Scope.WRITE not in who.scopes:
+        if Scope.WRITE not in principal().scopes:
             raise Problem(403, "insufficient_scope", f"{Scope.WRITE} permission required")
     session_id = str(uuid.uuid4())
     language = catalog.language_of(request.accept_languages.best_match(catalog.LANGUAGES))

@@ -8,6 +8,9 @@ from pipeline.store import events as stored
 from pipeline.store.retention import apply_retention, cleanup_older_than
 from web.commands.opened import explained, opened
 
+_LONGEST_HOURS = 876_000
+"""A hundred years: beyond it there is no date."""
+
 
 @click.group()
 def events() -> None:
@@ -31,8 +34,14 @@ def stats() -> None:
             click.echo(f"  {count:>10}  {name}")
 
 
+def _hours(_context: click.Context, _parameter: click.Parameter, value: float | None) -> float | None:
+    if value is not None and not 0 < value <= _LONGEST_HOURS:
+        raise click.BadParameter(f"must be more than 0 and at most {_LONGEST_HOURS:,}")
+    return value
+
+
 @events.command()
-@click.option("--hours", type=click.FloatRange(min=0, min_open=True), help="Older than so many hours.")
+@click.option("--hours", type=float, callback=_hours, help="Older than so many hours.")
 @click.option("--dry-run", is_flag=True, help="Only count what would be deleted.")
 @explained
 def cleanup(hours: float | None, dry_run: bool) -> None:

@@ -33,15 +33,14 @@ def wanted(filters: Filters) -> Callable[[Event], bool]:
     return judge
 
 
-def _later(newest: Event | None, stored: Sequence[Event]) -> Event | None:
-    """The newest event that the database is known to hold."""
-    if not stored or (newest is not None and newest.id > stored[-1].id):
-        return newest
-    return stored[-1]
-
-
 class History:
-    """Reads one session's events from where they lie."""
+    """Reads one session's events from where they lie.
+
+    Recorders store batches of the log, and nobody knows in which order those are committed: what is not stored may
+    lie between what is. So nothing is concluded from the newest stored event. What Redis holds is read first, up to
+    the newest id of that moment; then the database, up to the same id. An event of that span was in Redis then or is
+    in the database now; what is newer waits for the next question.
+    """
 
     def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
         self._settings = settings
@@ -53,56 +52,49 @@ class History:
 
         Without Redis only what is stored is given.
         """
-        # Asked before the page: what is recorded between the two questions must not be taken for shown.
-        newest = None if filters == Filters() else self._newest_stored(session_id, after)
-        stored = events.session_events(self._store, session_id, after, limit, filters)
-        if len(stored) >= limit:
-            return stored
-        newest = _later(newest, stored)
-        tail = filter(wanted(filters), self._tail(session_id, after, newest))
-        return [*stored, *tail][:limit]
+        newest, tail = self._tail(session_id, after, filters)
+        stored = events.session_events(self._store, session_id, after, limit, filters, newest)
+        return _merged(stored, tail)[:limit]
 
     def latest(self, session_id: str, count: int, filters: Filters = Filters()) -> list[Event]:
         """The newest `count` events, ascending. Raises StoreUnavailable."""
-        newest = None if filters == Filters() else self._newest_stored(session_id, 0)
-        stored = events.latest_session_events(self._store, session_id, count, filters)
-        newest = _later(newest, stored)
-        tail = list(filter(wanted(filters), self._tail(session_id, 0, newest)))
-        return [*stored, *tail][-count:]
+        newest, tail = self._tail(session_id, 0, filters)
+        stored = events.latest_session_events(self._store, session_id, count, filters, newest)
+        return _merged(stored, tail)[-count:]
 
-    def _newest_stored(self, session_id: str, after: int) -> Event | None:
-        newest = events.latest_session_events(self._store, session_id, 1)
-        return newest[0] if newest and newest[0].id > after else None
-
-    def _tail(self, session_id: str, after: int, newest: Event | None) -> list[Event]:
-        """The events that are not stored yet: in the session's stream, and in the log where that is too short."""
-        cursor = max(after, newest.id) if newest else after
+    def _tail(self, session_id: str, after: int, filters: Filters) -> tuple[int | None, list[Event]]:
+        """The newest id of this moment, and what Redis holds of the session behind `after` up to it."""
         try:
-            tail = self._bus.session_events(session_id, cursor, _TAIL_LIMIT_EVENTS)
-            if self._may_miss(tail, newest):
-                return [*self._from_log(session_id, cursor, tail[0].id), *tail]
-            return tail
+            _, newest = self._bus.clock()
+            first_unstored = self._bus.log.first_id()
+            held = self._bus.session_events(session_id, after, newest, _TAIL_LIMIT_EVENTS)
+            if first_unstored is not None:
+                held = _merged(held, self._not_held(session_id, max(after, first_unstored - 1), newest))
         except BusUnavailable:
-            return []
+            return None, []
+        return newest, list(filter(wanted(filters), held))
 
-    def _may_miss(self, tail: Sequence[Event], newest: Event | None) -> bool:
-        """Whether events may lie between the newest stored one and the stream, which keeps only so many."""
-        if not tail or tail[0].seq is None:
-            return False
-        if newest is not None and newest.seq is not None:
-            return tail[0].seq != newest.seq + 1
-        return tail[0].seq > 1 and len(tail) >= self._settings.session_stream_limit_events
-
-    def _from_log(self, session_id: str, after: int, before: int) -> list[Event]:
+    def _not_held(self, session_id: str, after: int, newest: int) -> list[Event]:
+        """What the log has of the session before its stream begins: the stream keeps only so many, for so long."""
+        first_held = self._bus.first_session_id(session_id)
+        before = newest + 1 if first_held is None else first_held
         mark = f'"session_id":"{session_id}"'.encode()
         found: list[Event] = []
-        while True:
+        while after + 1 < before and len(found) < _TAIL_LIMIT_EVENTS:
             entries = self._bus.log.read_log(after, before, _LOG_PAGE_ENTRIES)
             found += [
                 event
                 for event in (Event.from_wire(e.wire) for e in entries if e.wire is not None and mark in e.wire)
                 if event.seq is not None
             ]
-            if len(entries) < _LOG_PAGE_ENTRIES or len(found) >= _TAIL_LIMIT_EVENTS:
-                return found
+            if len(entries) < _LOG_PAGE_ENTRIES:
+                break
             after = int(entries[-1].entry_id.partition("-")[0])
+        return found
+
+
+def _merged(first: Sequence[Event], second: Sequence[Event]) -> list[Event]:
+    """Both, each event once, ascending."""
+    if not first or not second:
+        return [*first, *second]
+    return sorted({event.id: event for event in (*first, *second)}.values(), key=lambda event: event.id)
