@@ -17,7 +17,7 @@ def _client(pid: int) -> redis.Redis:
     return redis.Redis.from_url(os.environ["REDIS_URL"], socket_timeout=10)
 
 
-class LastTask(Task):
+class LastTask(Task):  # type: ignore[misc]
     """The base of a run's last task. Its arguments are the session's id and the message's."""
 
     abstract = True

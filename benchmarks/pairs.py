@@ -1,22 +1,41 @@
-"""What is made of interleaved pairs: medians, their ratio, and the interval that the ratio lies in."""
+"""What is made of interleaved pairs: the figures of both sides, their ratio, and the interval that it lies in."""
 
 from __future__ import annotations
 
 import dataclasses
 import random
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
-_RESAMPLES = 4_000
+T = TypeVar("T")
+Pair = tuple[float, float]
+"""One measure of ours and one of the peer's, taken one after the other."""
+
+_RESAMPLES = 1_000
 _SEED = 20_260_101
 
 
 @dataclasses.dataclass(frozen=True)
-class Comparison:
-    """One measure of ours and the peer's, taken pair by pair; `ratio` is ours / peer's.
+class Goal:
+    """A bound: of the ratio, or with `ours` of our own figure."""
 
-    `low` and `high` bound the ratio's 95 % bootstrap interval. `goal` is a sentence such as `<= 1.15`, or empty.
-    """
+    sign: str
+    bound: float
+    ours: bool = False
+
+    def __str__(self) -> str:
+        return f"{'ours' if self.ours else 'ratio'} {self.sign} {self.bound:g}"
+
+    def holds(self, ours: float, ratio: float) -> bool:
+        """Whether the figures meet it."""
+        value = ours if self.ours else ratio
+        return value <= self.bound if self.sign == "<=" else value >= self.bound
+
+
+@dataclasses.dataclass(frozen=True)
+class Comparison:
+    """One figure of ours beside the peer's; `ratio` is ours / peer's, its 95 % interval from `low` to `high`."""
 
     name: str
     unit: str
@@ -27,48 +46,44 @@ class Comparison:
     low: float
     high: float
     pairs: int
-    goal: str = ""
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether the ratio meets the goal; None without one."""
-        if not self.goal:
-            return None
-        sign, _, bound = self.goal.partition(" ")
-        return self.ratio <= float(bound) if sign == "<=" else self.ratio >= float(bound)
+    goal: Goal | None = None
 
 
-def compare(
-    name: str, unit: str, peer_name: str, pairs: Sequence[tuple[float, float]], goal: str = ""
-) -> Comparison:
-    """What the pairs (ours, the peer's) say: medians of both, and the median of the ratios with its interval.
+def compare(name: str, unit: str, peer_name: str, pairs: Sequence[Pair], goal: Goal | None = None) -> Comparison:
+    """The medians of both sides, and the median of the pairs' ratios: what disturbs a whole pair falls out.
 
-    Raises statistics.StatisticsError when there are no pairs.
+    Raises StatisticsError when there are no pairs.
     """
-    ratios = [ours / peer for ours, peer in pairs]
-    low, high = interval(ratios)
-    return Comparison(
-        name=name,
-        unit=unit,
-        peer_name=peer_name,
-        ours=statistics.median(ours for ours, _ in pairs),
-        peer=statistics.median(peer for _, peer in pairs),
-        ratio=statistics.median(ratios),
-        low=low,
-        high=high,
-        pairs=len(pairs),
-        goal=goal,
-    )
+    ours, peer = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratios = [own / theirs for own, theirs in pairs]
+    low, high = _interval(ratios, statistics.median)
+    return Comparison(name, unit, peer_name, ours, peer, statistics.median(ratios), low, high, len(pairs), goal)
 
 
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """The 95 % percentile-bootstrap interval of the median; the same for the same values."""
-    chance = random.Random(_SEED)
-    medians = sorted(statistics.median(chance.choices(values, k=len(values))) for _ in range(_RESAMPLES))
-    return medians[round(0.025 * _RESAMPLES)], medians[round(0.975 * _RESAMPLES) - 1]
+def compare_percentile(
+    name: str, unit: str, peer_name: str, pairs: Sequence[Pair], share: float, goal: Goal | None = None
+) -> Comparison:
+    """A percentile (`share` is 0..1) of each side, and the ratio of the two. Raises IndexError without pairs."""
+
+    def figures(sample: Sequence[Pair]) -> Pair:
+        return percentile([ours for ours, _ in sample], share), percentile([peer for _, peer in sample], share)
+
+    def ratio(sample: Sequence[Pair]) -> float:
+        ours, peer = figures(sample)
+        return ours / peer
+
+    low, high = _interval(pairs, ratio)
+    return Comparison(name, unit, peer_name, *figures(pairs), ratio(pairs), low, high, len(pairs), goal)
 
 
 def percentile(values: Sequence[float], share: float) -> float:
     """The smallest value that at least `share` (0..1) of the values do not exceed."""
     ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, max(0, -(-round(share * 10_000) * len(ordered) // 10_000) - 1))]
+    return next(value for number, value in enumerate(ordered, 1) if number >= share * len(ordered))
+
+
+def _interval(sample: Sequence[T], figure: Callable[[Sequence[T]], float]) -> tuple[float, float]:
+    """The 95 % percentile-bootstrap interval of `figure` over the sample; the same for the same sample."""
+    chance = random.Random(_SEED)
+    figures = sorted(figure(chance.choices(sample, k=len(sample))) for _ in range(_RESAMPLES))
+    return figures[round(0.025 * _RESAMPLES)], figures[round(0.975 * _RESAMPLES) - 1]

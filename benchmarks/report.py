@@ -1,4 +1,4 @@
-"""How a comparison is shown: a table, or one JSON object a line."""
+"""How comparisons are shown: a table, or one JSON object a line."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from benchmarks.pairs import Comparison
 
-_HEAD = ("", "ours", "peer", "unit", "ratio", "95 %", "pairs", "goal")
+_HEAD = ("", "ours", "peer", "unit", "ratio", "95 %", "pairs", "goal", "met")
 
 
 def show(comparisons: Sequence[Comparison], as_json: bool) -> None:
@@ -36,14 +36,8 @@ def _object(one: Comparison) -> dict[str, str | float]:
 
 
 def _row(one: Comparison) -> tuple[str, ...]:
-    verdict = {None: "", True: f"{one.goal} yes", False: f"{one.goal} NO"}[one.holds]
-    return (
-        one.name,
-        f"{one.ours:.4g}",
-        f"{one.peer:.4g}",
-        one.unit,
-        f"{one.ratio:.3f}",
-        f"{one.low:.3f} to {one.high:.3f}",
-        str(one.pairs),
-        verdict,
-    )
+    goal, met = "", ""
+    if one.goal is not None:
+        goal, met = str(one.goal), "yes" if one.goal.holds(one.ours, one.ratio) else "NO"
+    figures = (f"{one.ours:.4g}", f"{one.peer:.4g}", one.unit, f"{one.ratio:.3f}", f"{one.low:.3f} to {one.high:.3f}")
+    return (one.name, *figures, str(one.pairs), goal, met)

@@ -1,0 +1,42 @@
+"""What a process loads: the recorder and the feed's core stand without Flask, the web without stages and models."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.parts.stack import ROOT
+
+_SHOW = "import sys; import {}; print(' '.join(sorted(name for name in sys.modules)))"
+
+
+def _loaded(modules: str) -> set[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", _SHOW.format(modules)], cwd=ROOT, capture_output=True, text=True, timeout=60, check=True
+    )
+    return set(done.stdout.split())
+
+
+FEED = "web.feed.connection, web.feed.history, web.feed.listener, web.feed.frames"
+
+
+@pytest.mark.parametrize("modules", ["web.recorder", FEED, "web.cli"])
+def test_no_flask_is_loaded(modules: str) -> None:
+    """The recorder would carry a web server with it, and fall with it."""
+    loaded = _loaded(modules)
+    assert set(modules.split(", ")) <= loaded
+    assert loaded.isdisjoint({"flask", "werkzeug", "flask_sock", "flask_limiter"})
+
+
+def test_no_celery_is_loaded() -> None:
+    """Serving feeds would need a broker, and as much memory as a worker."""
+    assert _loaded(FEED).isdisjoint({"celery", "kombu", "tasks"})
+
+
+def test_the_web_server_loads_no_stage_and_no_model() -> None:
+    """Each web process would hold the models and the index in memory."""
+    loaded = _loaded("web.factory")
+    for room in ("tasks.stages", "tasks.llm", "tasks.rag", "tasks.stage"):
+        assert not any(name == room or name.startswith(f"{room}.") for name in loaded)
