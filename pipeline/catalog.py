@@ -47,10 +47,14 @@ STAGE_TYPES = (
 SPAN_TYPE = "span"
 """An ordinary OpenTelemetry span inside a stage, shown to operators."""
 
+GAP_TYPE = "gap"
+"""Tells operators that events were lost before they could be written."""
+
 CATALOG: Mapping[str, EventType] = {
     **{name: EventType(name) for name in STAGE_TYPES},
     "error": EventType("error", priority=Priority.HIGH),
     SPAN_TYPE: EventType(SPAN_TYPE, Category.MONITORING, Priority.LOW, Audience.OPERATOR),
+    GAP_TYPE: EventType(GAP_TYPE, Category.MONITORING, Priority.HIGH, Audience.OPERATOR),
 }
 
 

@@ -136,6 +136,13 @@ TEXTS: Mapping[str, Mapping[str, Texts]] = {
             "⚠️ La conversation n'a pas pu être enregistrée",
         ),
     },
+    "gap": {
+        "failed": _texts(
+            "⚠️ {lost} events between {since} and {until} were lost",
+            "⚠️ Matukio {lost} kati ya {since} na {until} yamepotea",
+            "⚠️ {lost} événements entre {since} et {until} ont été perdus",
+        ),
+    },
     "error": {"failed": _texts("❌ {error_message}", "❌ {error_message}", "❌ {error_message}")},
 }
 

@@ -40,6 +40,10 @@ class FenceLost(SpanfeedError):
     """The stage is no longer held by this worker."""
 
 
+class RunLost(FenceLost):
+    """The stage's run is unknown: Redis has lost it, or never had it."""
+
+
 class StageRefused(SpanfeedError):
     """The stage may not begin: it is done, held by another worker, or its run has ended."""
 

@@ -2,8 +2,9 @@
 
 `SPANFEED_FAILPOINTS` is a list of `name=action@file`, separated by commas. `kill`: the first process that comes by
 while the file is missing makes it and kills itself (SIGKILL). `hold`: whoever comes by waits until the file is
-there, at most 60 s. `fail`: whoever comes by fails while the file is missing. Unarmed, a failpoint costs one look
-into an empty dictionary.
+there, at most 60 s. `fail`: whoever comes by fails while the file is missing. `name=on` has no file: it takes away a
+protection for the whole life of the process, so that a test can show that it would be missed. Unarmed, a failpoint
+costs one look into an empty dictionary.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pipeline.errors import SpanfeedError
 
 _HOLD_LIMIT_SECONDS = 60.0
 _POLL_SECONDS = 0.01
+_UNARMED = ("", Path())
 
 
 class Failpoints:
@@ -28,6 +30,10 @@ class Failpoints:
             name, _, action = line.partition("=")
             verb, _, file = action.partition("@")
             self._armed[name] = (verb, Path(file))
+
+    def armed(self, name: str) -> bool:
+        """Whether the protection `name` is switched off."""
+        return self._armed.get(name, _UNARMED)[0] == "on"
 
     def reach(self, name: str, failing: type[SpanfeedError] = SpanfeedError) -> None:
         """Says that this process is at `name` now. Raises `failing` where the failpoint says `fail`."""

@@ -104,6 +104,19 @@ class Settings:
         30.0, "SPANFEED_SCRIPT_DEADLINE_SECONDS", "How long a stage's begin or end is tried again.", "s"
     )
     emit_deadline_ms: int = _setting(50, "SPANFEED_EMIT_DEADLINE_MS", "Progress and ordinary events.", "ms")
+    breaker_failures_limit: int = _setting(
+        3, "SPANFEED_BREAKER_FAILURES_LIMIT", "Failed emits in a row after which Redis is left alone.", "failures"
+    )
+    breaker_open_ms: int = _setting(500, "SPANFEED_BREAKER_OPEN_MS", "For how long, before one trial.", "ms")
+    spool_limit_bytes: int = _setting(
+        8_388_608, "SPANFEED_SPOOL_LIMIT_BYTES", "A process's events that wait in a file for Redis.", "bytes"
+    )
+    spool_files_limit: int = _setting(
+        64, "SPANFEED_SPOOL_FILES_LIMIT", "Such files; above: a further process keeps none.", "files"
+    )
+    spool_settle_ms: int = _setting(
+        1_000, "SPANFEED_SPOOL_SETTLE_MS", "How long a stage's end waits for its events in the spool.", "ms"
+    )
     session_stream_limit_events: int = _setting(
         1_000, "SPANFEED_SESSION_STREAM_LIMIT_EVENTS", "Events kept in Redis per session for replay.", "events"
     )
@@ -182,7 +195,19 @@ class Settings:
     recorder_batch_limit_events: int = _setting(
         1_000, "SPANFEED_RECORDER_BATCH_LIMIT_EVENTS", "Events in one transaction.", "events"
     )
+    recorder_batch_limit_bytes: int = _setting(
+        16_777_216, "SPANFEED_RECORDER_BATCH_LIMIT_BYTES", "A transaction that has so many takes no further.", "bytes"
+    )
     recorder_batch_wait_ms: int = _setting(50, "SPANFEED_RECORDER_BATCH_WAIT_MS", "How long a batch is gathered.", "ms")
+    recorder_alarm_events: int = _setting(
+        50_000, "SPANFEED_RECORDER_ALARM_EVENTS", "Events that wait for the recorder: an alarm is raised.", "events"
+    )
+    recorder_alarm_over_events: int = _setting(
+        5_000, "SPANFEED_RECORDER_ALARM_OVER_EVENTS", "No more than so many wait: the alarm is over.", "events"
+    )
+    log_limit_events: int = _setting(
+        1_000_000, "SPANFEED_LOG_LIMIT_EVENTS", "Events in the log; above: progress and spans are dropped.", "events"
+    )
     retention_chat_hours: int = _setting(24, "SPANFEED_RETENTION_CHAT_HOURS", "Events of chat stages.", "h")
     retention_audit_hours: int = _setting(8_760, "SPANFEED_RETENTION_AUDIT_HOURS", "Audit events.", "h")
     retention_security_hours: int = _setting(8_760, "SPANFEED_RETENTION_SECURITY_HOURS", "Security events.", "h")

@@ -27,7 +27,7 @@ class SpanFeed(SpanProcessor):
     def on_start(self, span: Span, parent_context: Context | None = None) -> None:
         """Announces the span's start, if a stage runs in this context and has not shown too many."""
         stage = current_stage_span()
-        if stage is None or stage.held.ordinary_spans >= stage.held.bus.settings.spans_per_stage_limit:
+        if stage is None or stage.held.ordinary_spans >= stage.held.emitter.settings.spans_per_stage_limit:
             return
         stage.held.ordinary_spans += 1
         # The end may come in another context, with a copy of the span.
@@ -90,7 +90,7 @@ def _append(held: Held, span: ReadableSpan, status: Status) -> None:
         task_id=held.task_id,
     )
     took_ms = round((span.end_time - span.start_time) / 1e6) if span.end_time and span.start_time else None
-    held.bus.append(
+    held.emitter.append(
         identity,
         state,
         emitter_key=f"{identity.span_id}:{'start' if status is Status.STARTED else 'end'}",

@@ -28,8 +28,8 @@ from opentelemetry.trace.status import StatusCode
 from opentelemetry.util.types import AttributeValue
 
 from pipeline import catalog
-from pipeline.bus import Bus
 from pipeline.context import attached, remote_span
+from pipeline.emitter import Emitter
 from pipeline.errors import SpanfeedError
 from pipeline.event import State, Status
 from pipeline.settings import Settings
@@ -57,7 +57,7 @@ class _GivenIds(RandomIdGenerator):
 class Held:
     """The stage that this process holds: where its events go and by which token."""
 
-    bus: Bus
+    emitter: Emitter
     session_id: str
     message_id: str
     language: str
@@ -94,12 +94,12 @@ class StageSpan(NonRecordingSpan):
         return {name: value for name, value in self.attributes.items() if name.startswith(SHOWN_ATTRIBUTES)}
 
     def progress(self, data: Mapping[str, Any] | None = None, message: str | None = None) -> bool:
-        """Writes a progress event on this span; never raises. False when it could not be written."""
+        """Writes a progress event on this span, at once or late; never raises. False when it is refused or lost."""
         held = self.held
         text = message or catalog.user_message(self.event_type, Status.PROGRESS, held.language, data)
         state = State(Status.PROGRESS, text, None if data is None else dict(data), task_id=held.task_id)
         try:
-            return held.bus.progress(held.session_id, held.message_id, held.token, self.name, state) is not None
+            return held.emitter.progress(held.session_id, held.message_id, held.token, self.name, state) is not None
         except SpanfeedError as error:
             logger.warning("a progress event was dropped: %s", error)
             return False
@@ -122,13 +122,17 @@ def current_stage_span() -> StageSpan | None:
 
 @contextlib.contextmanager
 def use_stage_span(span: StageSpan, parent: Context) -> Iterator[StageSpan]:
-    """Makes `span` the current one: ordinary spans started inside become its children."""
+    """Makes `span` the current one: ordinary spans started inside become its children.
+
+    What was told inside is written, or has been waited for, when the block ends.
+    """
     token = _SPAN.set(span)
     try:
         with attached(trace.set_span_in_context(span, parent)):
             yield span
     finally:
         _SPAN.reset(token)
+        span.held.emitter.settle()
 
 
 @dataclasses.dataclass(frozen=True)

@@ -8,7 +8,8 @@ import re
 from flask import request
 
 from pipeline.event import Category, Priority, Status, is_session_id, parse_cursor
-from pipeline.store.events import Filters, id_at
+from pipeline.store.events import Filters
+from pipeline.store.moments import id_at
 from web.errors import Problem, invalid
 
 _FILTERS_LIMIT = 50

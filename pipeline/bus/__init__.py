@@ -5,6 +5,17 @@
 
 from pipeline.bus.bus import Bus, open_bus
 from pipeline.bus.feed import Frame, Subscription
-from pipeline.bus.runs import Begun, Closed, Closing, RunState, SpanStart
+from pipeline.bus.runs import Begun, Closed, Closing, QueueIs, RunState, SpanStart
 
-__all__ = ["Begun", "Bus", "Closed", "Closing", "Frame", "RunState", "SpanStart", "Subscription", "open_bus"]
+__all__ = [
+    "Begun",
+    "Bus",
+    "Closed",
+    "Closing",
+    "Frame",
+    "QueueIs",
+    "RunState",
+    "SpanStart",
+    "Subscription",
+    "open_bus",
+]

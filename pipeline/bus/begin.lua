@@ -5,7 +5,8 @@
 --                     state: queued, running, ended; tok: the holder's token; tries: of the current stage;
 --                     holder: node/pid; q: queued since; open, done: names of spans, one a line;
 --                     span:<name>: see prelude.lua; out:<stage>: what the stage gave; ended_tok: the last token that
---                     ended a stage; sent: messages for the current stage; headers: its messages' context;
+--                     ended a stage; sent: messages for the current stage;
+--                     missed: q when its queue was found empty; headers: its messages' context;
 --                     error_route, error_identity: the run's error event
 -- KEYS[6]  due  zset  run -> when the watchdog must look, microseconds
 -- KEYS[7]  begun  hash  stage -> when the newest message that has begun was queued

@@ -11,7 +11,11 @@ from pipeline.bus.feed import Subscription
 from pipeline.bus.log import Log
 from pipeline.bus.redis import Argument, Scripts, asking, connect
 from pipeline.event import EPOCH_OFFSET_SECONDS, Event, Identity, State, clean_text, encode
+from pipeline.failpoints import Failpoints
 from pipeline.settings import Settings
+
+_CONNECT_PATIENCE = 4
+"""A connection is made once, and TLS shakes hands in several turns: it may take so many times an emit's deadline."""
 
 
 class Bus:
@@ -24,8 +28,10 @@ class Bus:
         self.settings = settings
         self._scripts = Scripts(settings)
         self._stage = connect(settings.redis_url, settings.script_timeout_ms / 1000)
-        self._quick = connect(settings.redis_url, settings.emit_deadline_ms / 1000)
-        self.log = Log(self._stage)
+        emit_seconds = settings.emit_deadline_ms / 1000
+        self._quick = connect(settings.redis_url, emit_seconds, emit_seconds * _CONNECT_PATIENCE)
+        self._failpoints = Failpoints(settings.failpoints)
+        self.log = Log(self._stage, self._failpoints)
 
     def _insist(self, script: str, key_names: Sequence[str], arguments: Sequence[Argument]) -> Any:
         deadline = self.settings.script_deadline_seconds
@@ -65,7 +71,7 @@ class Bus:
         ]
         key_names = [
             *keys.events(session_id),
-            keys.once(emitter_key),
+            keys.once(new_token() if self._failpoints.armed("append.forget_key") else emitter_key),
             keys.spans(ordinary_span[0] if ordinary_span else ""),
         ]
         reply = self._scripts.call(self._quick, "append", key_names, arguments)
@@ -75,6 +81,14 @@ class Bus:
         """The log's epoch and its newest id."""
         reply = self._scripts.call(self._stage, "clock", [keys.CLOCK, keys.LOG], [])
         return reply[0].decode(), int(reply[1])
+
+    def lift(self, stored: int, epoch: str | None) -> str:
+        """Tells the log what the database holds, its newest entry and the epoch that it knows; gives the log's epoch.
+
+        It is another one when Redis has lost what the database holds, see `lift.lua`. Ids go on behind `stored`.
+        """
+        arguments: list[Argument] = [stored, epoch or ""]
+        return str(self._scripts.call(self._stage, "lift", [keys.CLOCK, keys.LOG], arguments)[0].decode())
 
     # Runs
 
@@ -244,10 +258,16 @@ class Bus:
         return bool(self._scripts.call(self._stage, "renew", key_names, [message_id, token, self._lease_ms()]))
 
     def due(self, limit: int) -> list[str]:
-        """The runs that must be looked after now, at most `limit`, longest due first."""
+        """The runs that must be looked after now, at most `limit`, longest due first.
+
+        After them those that are due later than anybody may wait: Redis's clock was set back.
+        """
         now_us = self._now_us()
-        raw = asking(lambda: self._stage.zrangebyscore(keys.DUE, "-inf", now_us, start=0, num=limit))
-        return [message_id.decode() for message_id in raw]
+        found = asking(lambda: self._stage.zrangebyscore(keys.DUE, "-inf", now_us, start=0, num=limit))
+        if len(found) < limit:
+            too_late, left = now_us + self._longest_wait_ms() * 1000, limit - len(found)
+            found += asking(lambda: self._stage.zrangebyscore(keys.DUE, f"({too_late}", "+inf", start=0, num=left))
+        return [message_id.decode() for message_id in found]
 
     def forget_due(self, message_id: str) -> None:
         """Takes a run that Redis does not know any more from those that are looked after."""
@@ -261,7 +281,7 @@ class Bus:
         state: State,
         queue: str,
         message: bytes,
-        queue_is_here: bool,
+        queue_is: runs.QueueIs,
     ) -> str:
         """Looks after one due run; the word says what was done, see `resume.lua`."""
         arguments: list[Argument] = [
@@ -271,8 +291,10 @@ class Bus:
             self._grace_ms(),
             message,
             state.fragment(),
-            "1" if queue_is_here else "0",
+            queue_is,
             self.settings.stage_messages_limit,
+            self._longest_wait_ms(),
+            self._lease_ms(),
         ]
         key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue]
         key_names += [keys.answer(message_id), keys.BEGUN, keys.spans(message_id)]
@@ -326,6 +348,11 @@ class Bus:
 
     def _lease_ms(self) -> int:
         return int(self.settings.lease_seconds * 1000)
+
+    def _longest_wait_ms(self) -> int:
+        """The longest that the scripts let a run wait: eight times the grace (see `resume.lua`), or a retry's pause."""
+        retry_ms = int(self.settings.retry_backoff_limit_seconds * 1000)
+        return max(self._lease_ms(), 8 * self._grace_ms(), retry_ms + self._grace_ms())
 
 
 def open_bus(settings: Settings) -> Bus:

@@ -46,8 +46,8 @@ class Subscription:
         self._pubsub: Any = client.pubsub(ignore_subscribe_messages=False)  # type: ignore[no-untyped-call]
         self._lock = threading.Lock()
         """Keeps two writers' commands apart; the reader does not take it."""
-        # A first channel that nobody publishes to opens the connection, so that the reader always has one.
-        asking(lambda: self._pubsub.subscribe(f"{keys.CHANNELS}idle"))
+        # A first channel opens the connection, so that the reader always has one; everybody wants to know the epoch.
+        asking(lambda: self._pubsub.subscribe(keys.EPOCHS))
 
     def follow(self, channel: str) -> None:
         """Asks for a channel; `read` gives `channel` once Redis has confirmed it."""

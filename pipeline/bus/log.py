@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import redis
 
@@ -12,10 +11,13 @@ from pipeline.bus import keys
 from pipeline.bus.redis import asking
 from pipeline.errors import BusRefused
 from pipeline.event import Event
+from pipeline.failpoints import Failpoints
+
+_FEW_ENTRIES = 20
+"""Where a test of faults has the log trimmed by its length."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """An entry of the log: its stream id and its bytes, None where the field is missing."""
 
     entry_id: str
@@ -34,8 +36,9 @@ def _entries(raw: Any) -> list[Entry]:
 class Log:
     """The log and the sessions' streams."""
 
-    def __init__(self, client: redis.Redis) -> None:
+    def __init__(self, client: redis.Redis, failpoints: Failpoints = Failpoints("")) -> None:
         self._client = client
+        self._failpoints = failpoints
 
     def read_stream(self, name: str, after: int, upto: int, limit: int) -> list[Event]:
         """At most `limit` events of the stream `name` behind `after` up to `upto`, oldest first."""
@@ -64,7 +67,7 @@ class Log:
         try:
             return asking(call)
         except BusRefused as error:
-            if not str(error).startswith(("NOGROUP", "ERR no such key")):
+            if not str(error).startswith(("NOGROUP", "ERR no such key", "no such key")):
                 raise
         self.join()
         return asking(call)
@@ -100,24 +103,50 @@ class Log:
         )
         return _entries(reply[1])
 
-    def acknowledge(self, entries: list[Entry]) -> None:
-        """Says that the entries are stored."""
-        if entries:
-            asking(lambda: self._client.xack(keys.LOG, keys.RECORDERS, *(e.entry_id for e in entries)))
+    def acknowledge(self, entries: Sequence[Entry | str]) -> None:
+        """Says that the entries, or those with these ids, are stored."""
+        ids = [entry if isinstance(entry, str) else entry.entry_id for entry in entries]
+        if ids:
+            asking(lambda: self._client.xack(keys.LOG, keys.RECORDERS, *ids))
 
     def trim(self) -> int:
         """Drops what is stored: everything below the lowest entry that is not. Never by length.
 
-        How far was delivered is asked before what is pending: what is delivered in between lies behind the first
-        answer, so it stays whatever the second says.
+        How far was delivered and what is pending are asked at one moment: a group that was lost in between, and made
+        again by another recorder, would have nothing pending.
         """
-        groups = self._joined(lambda: self._client.xinfo_groups(keys.LOG))
-        delivered = next((_id(g["last-delivered-id"]) for g in groups if g["name"] == keys.RECORDERS.encode()), None)
-        if delivered is None:
+        if self._failpoints.armed("log.trim_by_length"):
+            return int(asking(lambda: self._client.xtrim(keys.LOG, maxlen=_FEW_ENTRIES, approximate=False)))
+        groups, pending = asking(self._group_and_pending)
+        if isinstance(groups, Exception) or isinstance(pending, Exception):
+            # No log, or no group: nothing is known to be stored.
             return 0
-        pending = self._joined(lambda: self._client.xpending(keys.LOG, keys.RECORDERS))
+        delivered = next(_id(g["last-delivered-id"]) for g in groups if g["name"] == keys.RECORDERS.encode())
         lowest = min(delivered + 1, _id(pending["min"])) if pending["pending"] else delivered + 1
         return int(asking(lambda: self._client.xtrim(keys.LOG, minid=f"{lowest}-0", approximate=True)))
+
+    def _group_and_pending(self) -> list[Any]:
+        with self._client.pipeline(transaction=True) as pipe:
+            pipe.xinfo_groups(keys.LOG)
+            pipe.xpending(keys.LOG, keys.RECORDERS)
+            return list(pipe.execute(raise_on_error=False))
+
+    def newest_large(self) -> int:
+        """The id of the newest event that was large (`LARGE_EVENT_BYTES`), 0 when there was none."""
+        return int(asking(lambda: self._client.hget(keys.CLOCK, "large")) or 0)
+
+    def dropped(self) -> int:
+        """How many events have been dropped because the log was full."""
+        return int(asking(lambda: self._client.hget(keys.CLOCK, "dropped")) or 0)
+
+    def raise_alarm(self, note: str) -> bool:
+        """Says that it was told that recorders are behind; False when it was said before. `note` comes back later."""
+        return bool(asking(lambda: self._client.set(keys.ALARM, note, nx=True)))
+
+    def clear_alarm(self) -> str | None:
+        """Takes that back and gives the note; None when nothing was said."""
+        note = asking(lambda: self._client.getdel(keys.ALARM))
+        return None if note is None else note.decode()
 
     def backlog(self) -> int:
         """How many entries wait to be stored, as far as Redis can tell."""

@@ -1,12 +1,13 @@
 -- Before every script that writes events: the clock, and append-and-announce.
 --
--- KEYS[1]  clock    hash    last: newest event id; epoch: changes when the log was lost
+-- KEYS[1]  clock    hash    last: newest event id; epoch: changes when the log was lost;
+--                           large: newest id of an event of LARGE_BYTES; dropped: events that found the log full
 -- KEYS[2]  log      stream  every event of the shard, until it is recorded; entry id <id>-0, field e
 -- KEYS[3]  session  stream  the session's newest events, for replay
 -- KEYS[4]  seq      string  how many events the session has had; outlives its stream
 --
--- In front of this text the loader writes the constants STREAM_LIMIT, STREAM_TTL_MS, SEQ_TTL_MS, RUN_TTL_MS
--- and CHANNEL (the prefix of channels).
+-- In front of this text the loader writes the constants STREAM_LIMIT, STREAM_TTL_MS, SEQ_TTL_MS, RUN_TTL_MS,
+-- LOG_LIMIT (events), LARGE_BYTES and CHANNEL (the prefix of channels).
 --
 -- Numbers: an id is below 2^53, so a double holds it exactly; it must be written with %.0f, never by tostring.
 
@@ -18,13 +19,21 @@ end
 local NOW = now_us()
 local LAST, EPOCH
 
+-- Gives the log a new epoch, and tells it to those who follow feeds: what they have read says nothing about what comes.
+local function new_epoch()
+  EPOCH = string.format('%.0f', math.max(NOW, tonumber(EPOCH or '0') + 1))
+  redis.call('HSET', KEYS[1], 'last', string.format('%.0f', LAST), 'epoch', EPOCH)
+  redis.call('PUBLISH', CHANNEL .. 'epoch', '0 epoch monitoring critical started\n' .. EPOCH)
+end
+
 local function open_clock()
   local clock = redis.call('HMGET', KEYS[1], 'last', 'epoch')
   LAST, EPOCH = tonumber(clock[1] or nil), clock[2]
   if LAST == nil or not EPOCH then
     -- The clock was lost. If the log still lives, ids must go on behind its newest entry or every XADD would fail.
     local info = redis.pcall('XINFO', 'STREAM', KEYS[2])
-    LAST = LAST or 0
+    -- What the database holds lies before this moment, and a reader asks for it up to the newest id.
+    LAST = LAST or NOW
     if type(info) == 'table' and not info.err then
       for i = 1, #info, 2 do
         if info[i] == 'last-generated-id' then
@@ -32,8 +41,7 @@ local function open_clock()
         end
       end
     end
-    EPOCH = EPOCH or string.format('%.0f', NOW)
-    redis.call('HSET', KEYS[1], 'last', string.format('%.0f', LAST), 'epoch', EPOCH)
+    if EPOCH then redis.call('HSET', KEYS[1], 'last', string.format('%.0f', LAST)) else new_epoch() end
   end
 end
 
@@ -76,6 +84,7 @@ local function emit(event)
     (event.waited_ms and string.format('%.0f', event.waited_ms) or 'null') .. ',' .. event.identity .. ',' ..
     event.state .. '}'
   redis.call('XADD', KEYS[2], id .. '-0', 'e', body)
+  if #body >= LARGE_BYTES then redis.call('HSET', KEYS[1], 'large', id) end
   local announced = id .. ' ' .. event.route .. ' ' .. event.status .. '\n' .. body
   if in_session then
     redis.call('XADD', KEYS[3], 'MAXLEN', '~', STREAM_LIMIT, id .. '-0', 'e', body)
@@ -85,6 +94,13 @@ local function emit(event)
   end
   redis.call('PUBLISH', CHANNEL .. 'operators', announced)
   return LAST
+end
+
+-- Whether an event that may be missed must be, because the log waits for its recorder and is full; then it is counted.
+local function dropped_when_full()
+  if redis.call('XLEN', KEYS[2]) < LOG_LIMIT then return false end
+  redis.call('HINCRBY', KEYS[1], 'dropped', 1)
+  return true
 end
 
 local function split_lines(text)

@@ -19,6 +19,9 @@ from pipeline.settings import Settings
 
 Argument = str | bytes | int | float
 
+LARGE_EVENT_BYTES = 32_768
+"""The log remembers where its newest event of this size lies; a reader that is behind it reads fewer at once."""
+
 _FOLDER = Path(__file__).parent
 _SCRIPTS = tuple(sorted(p.stem for p in _FOLDER.glob("*.lua") if p.stem != "prelude"))
 _FIRST_PAUSE_SECONDS = 0.02
@@ -79,6 +82,8 @@ class Scripts:
             "STREAM_TTL_MS": settings.session_stream_ttl_seconds * 1000,
             "SEQ_TTL_MS": settings.sequence_ttl_seconds * 1000,
             "RUN_TTL_MS": settings.run_ttl_seconds * 1000,
+            "LOG_LIMIT": settings.log_limit_events,
+            "LARGE_BYTES": LARGE_EVENT_BYTES,
         }
         head = "".join(f"local {name} = {value}\n" for name, value in constants.items())
         head += f"local CHANNEL = '{keys.CHANNELS}'\n" + (_FOLDER / "prelude.lua").read_text(encoding="utf-8")

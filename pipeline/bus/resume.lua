@@ -8,22 +8,41 @@
 -- KEYS[9]  begun   hash    stage -> when the newest message that has begun was queued
 -- KEYS[10] spans   hash    see append.lua
 -- ARGV  1 message id   2 stage   3 most tries   4 grace, ms   5 the broker's message, or '' when kombu publishes it
---       6 state of the progress event   7 '1' when the queue's length can be read here   8 most messages for one stage
+--       6 state of the progress event   7 the queue: 'here' when its length can be read here, else what another broker
+--       said of it: 'empty', 'filled' or 'unknown'   8 most messages for one stage
+--       9 longest wait that is given, ms   10 lease, ms
 -- Returns 'gone' (no run, or an ended one), 'early' (looked after meanwhile), 'moved' (another stage now), 'waits'
 -- (its message is behind others in the queue), 'resumed' (lease lost), 'sent' (message lost), 'exhausted'.
 --
 -- Age alone is no reason to send again: with 150 runs queued behind two slow children it sent 538 messages too many
--- (measured). A message is lost when one that was queued later has begun, or when its queue is empty.
+-- (measured). A message is lost when one that was queued later has begun, or when its queue is empty. What a worker
+-- has just fetched is in no queue either: the queue must be empty at two looks, a second apart.
+local SECOND_LOOK_MS = 1000
 local due = redis.call('ZSCORE', KEYS[6], ARGV[1])
 if not due then return 'gone' end
-if tonumber(due) > NOW then return 'early' end
-local run = redis.call('HMGET', KEYS[5], 'st', 'sid', 'uid', 'cur', 'state', 'tok', 'tries', 'open', 'q', 'sent')
+local ahead = tonumber(due) - NOW
+if ahead > 0 and ahead <= ARGV[9] * 1000 then return 'early' end
+local run = redis.call('HMGET', KEYS[5], 'st', 'sid', 'uid', 'cur', 'state', 'tok', 'tries', 'open', 'q', 'sent',
+  'missed')
 if run[1] ~= 'live' then
   redis.call('ZREM', KEYS[6], ARGV[1])
   return 'gone'
 end
 if run[4] ~= ARGV[2] then return 'moved' end
 local function look_again(ms) redis.call('ZADD', KEYS[6], string.format('%.0f', NOW + ms * 1000), ARGV[1]) end
+
+-- When the clock was set back, what was written before lies ahead: no message has begun later than now, and nobody
+-- waits so long. A living holder renews its lease in the time that is given now.
+local begun = tonumber(redis.call('HGET', KEYS[9], ARGV[2]) or '0')
+if begun > NOW then
+  redis.call('HDEL', KEYS[9], ARGV[2])
+  begun = 0
+end
+if ahead > 0 then
+  if tonumber(run[9]) > NOW then redis.call('HSET', KEYS[5], 'q', string.format('%.0f', NOW)) end
+  look_again(run[5] == 'running' and ARGV[10] or ARGV[4])
+  return 'early'
+end
 
 if run[5] == 'running' then
   local tries = tonumber(run[7])
@@ -37,10 +56,13 @@ if run[5] == 'running' then
 end
 
 local sent = tonumber(run[10] or '1')
-local overtaken = tonumber(redis.call('HGET', KEYS[9], ARGV[2]) or '0') > tonumber(run[9])
-local empty = ARGV[7] == '1' and redis.call('LLEN', KEYS[7]) == 0
-if not (overtaken or empty) then
-  look_again(ARGV[4])
+local overtaken = begun > tonumber(run[9])
+local empty = ARGV[7] == 'empty' or ARGV[7] == 'here' and redis.call('LLEN', KEYS[7]) == 0
+local missed = empty and run[11] == run[9]
+if empty and not missed then redis.call('HSET', KEYS[5], 'missed', run[9]) end
+-- While the broker is away nothing can be sent, and must not be counted as if it had been.
+if ARGV[7] == 'unknown' or not (overtaken or missed) then
+  look_again(empty and SECOND_LOOK_MS or ARGV[4])
   return 'waits'
 end
 if sent >= tonumber(ARGV[8]) then return 'exhausted' end

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 from collections.abc import Sequence
 from typing import Any
 
-from pipeline.errors import FenceLost, StageRefused
+from pipeline.errors import FenceLost, RunLost, StageRefused
 from pipeline.event import EPOCH_OFFSET_SECONDS, Identity, State, Status, encode
 
 
@@ -88,6 +89,16 @@ class RunState:
     answer: str
 
 
+class QueueIs(enum.StrEnum):
+    """What is known of the broker's queue that a run's message should lie in: for `resume.lua`."""
+
+    HERE = "here"
+    """It lies in this Redis: the script looks itself."""
+    EMPTY = "empty"
+    FILLED = "filled"
+    UNKNOWN = "unknown"
+
+
 def unix_ns(event_id: int) -> int:
     """The moment that an id stands for, as Unix time in nanoseconds."""
     return (event_id + EPOCH_OFFSET_SECONDS * 1_000_000) * 1000
@@ -117,6 +128,8 @@ def closed(reply: Sequence[Any], width: int) -> list[Closed]:
     word = reply[0].decode()
     if word == "again":
         return []
+    if word == "unknown":
+        raise RunLost
     if word != "ok":
         raise FenceLost(f"the stage is not held any more: {word}")
     return [

@@ -26,6 +26,11 @@ def _dumps(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
+def _loads(value: Any) -> Any:
+    # SQLite gives a JSON text that is a number back as a number.
+    return orjson.loads(value) if isinstance(value, str | bytes) else value
+
+
 def make_engine(settings: Settings) -> Engine:
     """An engine on the settings' database; nothing is connected yet."""
     url = settings.sqlalchemy_url
@@ -34,7 +39,7 @@ def make_engine(settings: Settings) -> Engine:
         engine = create_engine(
             url,
             json_serializer=_dumps,
-            json_deserializer=orjson.loads,
+            json_deserializer=_loads,
             connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "check_same_thread": False},
         )
         _prepare_sqlite(engine)
@@ -42,7 +47,7 @@ def make_engine(settings: Settings) -> Engine:
     return create_engine(
         url,
         json_serializer=_dumps,
-        json_deserializer=orjson.loads,
+        json_deserializer=_loads,
         pool_pre_ping=True,
         pool_size=5,
         max_overflow=20,

@@ -2,42 +2,30 @@
 
 from __future__ import annotations
 
-import collections
 import dataclasses
-import datetime
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
 from sqlalchemy import ColumnElement, Connection, delete, func, or_, select
-from sqlalchemy.dialects import postgresql, sqlite
 
-from pipeline.errors import InvalidEvent
-from pipeline.event import EPOCH_OFFSET_SECONDS, Event, encode
-from pipeline.store.conversations import utc
+from pipeline.event import Event, encode
+from pipeline.store import bulk
 from pipeline.store.dialects import ignoring_conflicts, insert_into
 from pipeline.store.engine import Store
-from pipeline.store.models import dead_letters, event_minutes, events
+from pipeline.store.models import dead_letters, events
+from pipeline.store.moments import timestamp_text
+from pipeline.store.rollups import count_by_minute
+from pipeline.store.rows import Row
 
-_FIELDS = tuple(column.name for column in events.columns)
 # The order in which the scripts write them: read back, an event is the same bytes.
 _WIRE_ORDER = (
     "id seq timestamp attempt processing_time_ms queue_time_ms event_type category priority session_id message_id "
     "user_id correlation_id trace_id span_id parent_span_id source_system event_status user_message event_data "
     "metadata reason error_type task_id"
 ).split()
-_NEEDED = {"id": int, "event_type": str, "category": str, "priority": str, "timestamp": datetime.datetime}
-_JSON_FIELDS = {"event_data", "metadata"}
-_NUMBERS = {"seq", "attempt", "processing_time_ms", "queue_time_ms"}
-_KINDS: dict[str, Any] = {
-    name: _NEEDED.get(name) or (int if name in _NUMBERS else str) | None for name in _FIELDS if name not in _JSON_FIELDS
-}
-"""What a field of an event may be; anything may stand in the two that are JSON."""
 _RECORDERS_LOCK = 7_364_413
 """Any number, the same for all: recorders on PostgreSQL store one after the other."""
 _DELETE_CHUNK_ROWS = 5_000
-_MICROSECOND = datetime.timedelta(microseconds=1)
-_EPOCH = datetime.datetime.fromtimestamp(EPOCH_OFFSET_SECONDS, datetime.UTC)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,36 +38,8 @@ class Filters:
     priorities: tuple[str, ...] = ()
 
 
-def moment_of(event_id: int) -> datetime.datetime:
-    """The moment that an id stands for."""
-    return _EPOCH + event_id * _MICROSECOND
-
-
-def id_at(moment: datetime.datetime) -> int:
-    """The id that an event of that moment would have."""
-    return max(0, (utc(moment) - _EPOCH) // _MICROSECOND)
-
-
-def timestamp_text(event_id: int) -> str:
-    """The id written as a date: UTC, six digits, Z."""
-    return moment_of(event_id).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
-def row_of(wire: bytes) -> dict[str, Any]:
-    """The row for an announced event. Raises InvalidEvent for what cannot be one."""
-    try:
-        data = orjson.loads(wire)
-        row = {name: data.get(name) for name in _FIELDS}
-        row["timestamp"] = moment_of(data["id"])
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
-        raise InvalidEvent(f"not an event: {type(error).__name__}") from None
-    for name, kind in _KINDS.items():
-        if not isinstance(row[name], kind) or isinstance(row[name], bool):
-            raise InvalidEvent(f"not an event: {name} is a {type(row[name]).__name__}")
-    return row
-
-
-def _event(row: Any) -> Event:
+def event_of(row: Any) -> Event:
+    """The event of a row of the table, the same bytes that were announced."""
     values = row._asdict()
     values["timestamp"] = timestamp_text(values["id"])
     return Event(
@@ -94,64 +54,38 @@ def _event(row: Any) -> Event:
     )
 
 
-def insert_rows(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Stores events that are not there yet, and counts those by the minute.
+def insert_new_rows(connection: Connection, rows: Sequence[Row]) -> None:
+    """Stores events that are believed new, and counts them by the minute. Raises what `bulk.store_new` raises.
 
     Recorders do it one after the other (on SQLite every writer does): what one has stored, the next must see, or
     both would count it.
     """
+    if not rows:
+        return
+    _wait_for_recorders(connection)
+    rows = list({row["id"]: row for row in rows}.values())
+    bulk.store_new(connection, rows)
+    count_by_minute(connection, rows)
+
+
+def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
+    """Stores those events that are not there yet, and counts them by the minute."""
+    _wait_for_recorders(connection)
+    rows = _unknown(connection, list({row["id"]: row for row in rows}.values()))
+    if rows:
+        connection.execute(ignoring_conflicts(insert_into(connection, events)), rows)
+        count_by_minute(connection, rows)
+
+
+def _wait_for_recorders(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
         connection.execute(select(func.pg_advisory_xact_lock(_RECORDERS_LOCK)))
-    rows = list({row["id"]: row for row in rows}.values())
-    known = set(connection.execute(select(events.c.id).where(events.c.id.in_([r["id"] for r in rows]))).scalars())
-    new = [row for row in rows if row["id"] not in known]
-    if not new:
-        return
-    connection.execute(ignoring_conflicts(insert_into(connection, events)), new)
-    _count_by_minute(connection, new)
 
 
-def _count_by_minute(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    counts: dict[tuple[Any, ...], list[int]] = collections.defaultdict(lambda: [0, 0, 0, 0])
-    for row in rows:
-        minute = row["timestamp"].replace(second=0, microsecond=0)
-        count = counts[(minute, row["category"], row["event_type"], row["event_status"] or "")]
-        count[0] += 1
-        took = row["processing_time_ms"]
-        if took is not None:
-            count[1] += 1
-            count[2] += took
-            count[3] = max(count[3], took)
-    statement = insert_into(connection, event_minutes)
-    assert isinstance(statement, postgresql.Insert | sqlite.Insert)
-    new = statement.excluded
-    longest = func.max if connection.dialect.name == "sqlite" else func.greatest
-    statement = statement.on_conflict_do_update(
-        index_elements=["minute", "category", "event_type", "event_status"],
-        set_={
-            "events": event_minutes.c.events + new.events,
-            "timed": event_minutes.c.timed + new.timed,
-            "total_ms": event_minutes.c.total_ms + new.total_ms,
-            "longest_ms": longest(event_minutes.c.longest_ms, new.longest_ms),
-        },
-    )
-    names = ("minute", "category", "event_type", "event_status", "events", "timed", "total_ms", "longest_ms")
-    # In one order for everybody, so that two recorders never wait for each other's rows.
-    connection.execute(
-        statement, [dict(zip(names, (*key, *count), strict=True)) for key, count in sorted(counts.items())]
-    )
-
-
-def bury(connection: Connection, entry_id: str, reason: str, payload: str) -> None:
-    """Keeps an entry that cannot be stored as an event."""
-    connection.execute(
-        ignoring_conflicts(insert_into(connection, dead_letters)).values(
-            entry_id=entry_id,
-            reason=reason[:500],
-            payload=payload.replace("\x00", "\\0"),
-            created_at=datetime.datetime.now(datetime.UTC),
-        )
-    )
+def _unknown(connection: Connection, rows: Sequence[Row]) -> list[Row]:
+    ids = [row["id"] for row in rows]
+    known = set(connection.execute(select(events.c.id).where(events.c.id.in_(ids))).scalars())
+    return [row for row in rows if row["id"] not in known]
 
 
 def _like(pattern: str, dialect: str) -> ColumnElement[bool]:
@@ -194,7 +128,7 @@ def session_events(
         .limit(limit)
     )
     with store.read() as connection:
-        return [_event(row) for row in connection.execute(statement)]
+        return [event_of(row) for row in connection.execute(statement)]
 
 
 def latest_session_events(
@@ -208,7 +142,7 @@ def latest_session_events(
         .limit(count)
     )
     with store.read() as connection:
-        return [_event(row) for row in connection.execute(statement)][::-1]
+        return [event_of(row) for row in connection.execute(statement)][::-1]
 
 
 def message_events(store: Store, message_id: str, limit: int) -> list[Event]:
@@ -220,7 +154,7 @@ def message_events(store: Store, message_id: str, limit: int) -> list[Event]:
         .limit(limit)
     )
     with store.read() as connection:
-        return [_event(row) for row in connection.execute(statement)]
+        return [event_of(row) for row in connection.execute(statement)]
 
 
 def newest_id(store: Store) -> int:

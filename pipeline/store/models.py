@@ -12,6 +12,7 @@ from sqlalchemy import (
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
     String,
     Table,
@@ -133,4 +134,13 @@ dead_letters = Table(
     Column("reason", String(500), nullable=False),
     Column("payload", Text, nullable=False),
     Column("created_at", _TIME, nullable=False),
+    Column("wire", LargeBinary),
+)
+
+recorder_state = Table(
+    "recorder_state",
+    metadata,
+    Column("name", String(16), primary_key=True),
+    Column("newest_id", BigInteger, nullable=False),
+    Column("epoch", String(32)),
 )

@@ -3,81 +3,154 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError, StatementError
 
 from pipeline.errors import InvalidEvent
 from pipeline.event import Reason
-from pipeline.store import conversations, events
+from pipeline.store import conversations, dead_letters, events, marks
+from pipeline.store.bulk import NotNew, Refused
 from pipeline.store.engine import Store
+from pipeline.store.rows import Row, row_of
+
+REFUSALS = (DBAPIError, StatementError, UnicodeError, OverflowError, Refused, NotNew)
+"""What says that at least one row of several cannot be stored; but for OperationalError and InterfaceError."""
+
+Entry = tuple[str, bytes | None]
+"""An entry's id in the log, and its event's bytes."""
 
 
 @dataclasses.dataclass(frozen=True)
 class Recorded:
     """The rows that were stored, in order, and how many entries were put with the dead letters."""
 
-    rows: list[dict[str, Any]]
+    rows: list[Row]
     buried: int
 
 
-@dataclasses.dataclass(frozen=True)
-class _Poison:
+class _Read(NamedTuple):
+    entry_id: str
+    wire: bytes
+    row: Row
+
+
+class _Poison(NamedTuple):
     entry_id: str
     wire: bytes | None
     why: str
 
 
-Row = tuple[str, bytes, dict[str, Any]]
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Entries that were read: those that are events, and those that are not."""
+
+    entry_ids: list[str]
+    good: list[_Read]
+    poison: list[_Poison]
 
 
-def record(store: Store, entries: Sequence[tuple[str, bytes | None]], partial_answer: Callable[[str], str]) -> Recorded:
-    """Stores the entries, once each. `partial_answer` tells what had been said of a message that failed.
+def record(store: Store, entries: Iterable[Entry], partial_answer: Callable[[str], str]) -> Recorded:
+    """Stores the entries, once each; see `read` and `store_batch`."""
+    return store_batch(store, read(entries), partial_answer)
 
-    Raises StoreUnavailable; then nothing is stored.
-    """
-    rows: list[Row] = []
-    poison: list[_Poison] = []
+
+def read(entries: Iterable[Entry]) -> Batch:
+    """Takes the entries apart."""
+    batch = Batch([], [], [])
     for entry_id, wire in entries:
+        batch.entry_ids.append(entry_id)
         try:
             if wire is None:
                 raise InvalidEvent("the entry has no event")
-            rows.append((entry_id, wire, events.row_of(wire)))
+            batch.good.append(_Read(entry_id, wire, row_of(wire)))
         except InvalidEvent as error:
-            poison.append(_Poison(entry_id, wire, str(error)))
-    failed = [row for _, _, row in rows if _ends_a_message(row)]
+            batch.poison.append(_Poison(entry_id, wire, str(error)))
+    return batch
+
+
+def store_batch(store: Store, batch: Batch, partial_answer: Callable[[str], str]) -> Recorded:
+    """Stores a batch. `partial_answer` tells what had been said of a message that failed.
+
+    Raises StoreUnavailable; then nothing is stored.
+    """
+    failed = _failed(batch.good)
     partial = {row["message_id"]: partial_answer(row["message_id"]) for row in failed}
-    with store.write() as connection:
-        poison += _insert(connection, rows)
-        for dead in poison:
-            events.bury(connection, dead.entry_id, dead.why, (dead.wire or b"").decode("utf-8", "replace"))
-        for row in failed:
-            reason = row["reason"] or Reason.ERROR
-            status = "cancelled" if reason == Reason.CANCELLED else "failed"
-            conversations.fail_message(connection, row["message_id"], status, reason, partial[row["message_id"]])
+    poison = list(batch.poison)
+    if poison or not _stored_as_new(store, batch.good, failed, partial):
+        with store.write() as connection:
+            poison += _insert(connection, batch.good)
+            for dead in poison:
+                dead_letters.bury(connection, dead.entry_id, dead.why, dead.wire)
+            _mark_failed(connection, failed, partial)
+            marks.advance(connection, batch.entry_ids)
     dead_entries = {dead.entry_id for dead in poison}
-    return Recorded([row for entry_id, _, row in rows if entry_id not in dead_entries], len(poison))
+    rows = [one.row for one in batch.good if one.entry_id not in dead_entries]
+    return Recorded(rows, len(poison))
 
 
-def _ends_a_message(row: dict[str, Any]) -> bool:
-    return row["event_type"] == "error" and row["event_status"] == "failed" and row["message_id"] is not None
+def _stored_as_new(store: Store, good: Sequence[_Read], failed: Sequence[Row], partial: Mapping[str, str]) -> bool:
+    """Stores a batch in which nothing is wrong and nothing is known, as nearly all are: without savepoints."""
+    try:
+        with store.write() as connection:
+            events.insert_new_rows(connection, [one.row for one in good])
+            _mark_failed(connection, failed, partial)
+            marks.advance(connection, (one.entry_id for one in good))
+    except (OperationalError, InterfaceError):
+        raise
+    except REFUSALS:
+        return False
+    return True
 
 
-def _insert(connection: Connection, rows: Sequence[Row]) -> list[_Poison]:
+def retry(store: Store, entry_id: str) -> str | None:
+    """Tries to store a dead letter as an event: then it is gone, else it stays with the reason of now, which is given.
+
+    Raises KeyError when there is no such letter, StoreUnavailable.
+    """
+    with store.write() as connection:
+        taken = dead_letters.taken(connection, entry_id)
+        if taken is None:
+            raise KeyError(entry_id)
+        batch = read([(entry_id, *taken)])
+        poison = batch.poison + _insert(connection, batch.good)
+        if poison:
+            dead_letters.keep(connection, entry_id, poison[0].why)
+            return poison[0].why
+        # What had been said is long gone from Redis.
+        _mark_failed(connection, _failed(batch.good), {})
+        dead_letters.remove(connection, entry_id)
+    return None
+
+
+def _failed(read: Iterable[_Read]) -> list[Row]:
+    """The events that end a message."""
+    errors = (one.row for one in read if one.row["event_type"] == "error")
+    return [row for row in errors if row["event_status"] == "failed" and row["message_id"] is not None]
+
+
+def _mark_failed(connection: Connection, failed: Iterable[Row], partial: Mapping[str, str]) -> None:
+    for row in failed:
+        reason = row["reason"] or Reason.ERROR
+        status = "cancelled" if reason == Reason.CANCELLED else "failed"
+        said = partial.get(row["message_id"], "")
+        conversations.fail_message(connection, row["message_id"], status, reason, said)
+
+
+def _insert(connection: Connection, good: Sequence[_Read]) -> list[_Poison]:
     """Stores the rows; where the database refuses them, halves are tried until the bad ones stand alone."""
-    if not rows:
+    if not good:
         return []
     try:
         with connection.begin_nested():
-            events.insert_rows(connection, [row for _, _, row in rows])
+            events.insert_rows(connection, [one.row for one in good])
     except (OperationalError, InterfaceError):
         raise
-    except (DBAPIError, StatementError, UnicodeError, OverflowError) as error:
-        if len(rows) == 1:
-            entry_id, wire, _ = rows[0]
-            return [_Poison(entry_id, wire, f"the database refused it: {type(error).__name__}")]
-        middle = len(rows) // 2
-        return _insert(connection, rows[:middle]) + _insert(connection, rows[middle:])
+    except REFUSALS as error:
+        if len(good) == 1:
+            return [_Poison(good[0].entry_id, good[0].wire, f"the database refused it: {type(error).__name__}")]
+        middle = len(good) // 2
+        return _insert(connection, good[:middle]) + _insert(connection, good[middle:])
     return []

@@ -8,6 +8,7 @@ from pipeline.event import Category
 from pipeline.settings import Settings
 from pipeline.store import events, idempotency
 from pipeline.store.engine import Store
+from pipeline.store.moments import id_at
 
 
 def hours_by_category(settings: Settings) -> dict[Category, int]:
@@ -24,7 +25,7 @@ def hours_by_category(settings: Settings) -> dict[Category, int]:
 def cutoff_id(hours: float, now: datetime.datetime | None = None) -> int:
     """The id before which events are older than `hours`."""
     now = now or datetime.datetime.now(datetime.UTC)
-    return events.id_at(now - datetime.timedelta(hours=hours))
+    return id_at(now - datetime.timedelta(hours=hours))
 
 
 def apply_retention(store: Store, settings: Settings, dry_run: bool = False) -> dict[str, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 import uuid
@@ -29,10 +30,10 @@ def _program(name: str) -> str:
 class PostgresPart:
     """One cluster. The server refuses to run as root: then it runs as the user postgres."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: str) -> None:
         initdb, postgres = _program("initdb"), _program("postgres")
         self._folder = Path(tempfile.mkdtemp(prefix="sf-pg-"))
-        self._port = free_port()
+        self.port = free_port()
         self._user: str | None = None
         if os.geteuid() == 0:
             self._user = "postgres"
@@ -43,12 +44,22 @@ class PostgresPart:
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
         self._data = self._folder / "data"
         self._run([initdb, "-D", str(self._data), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync"])
-        options = [f"--{name}={value}" for name, value in _SETTINGS.items()]
-        command = [postgres, "-D", str(self._data), "-p", str(self._port), "-k", str(self._folder), "-h", "127.0.0.1"]
-        with (Path(tempfile.gettempdir()) / f"{self._folder.name}.log").open("wb") as log:
-            self._log = Path(log.name)
-            self._process = subprocess.Popen([*command, *options], user=self._user, stdout=log, stderr=log, cwd="/")
+        self._command = [postgres, "-D", str(self._data), "-p", str(self.port)]
+        self._command += ["-k", str(self._folder), "-h", "127.0.0.1"]
+        self._command += [f"--{name}={value}" for name, value in (_SETTINGS | settings).items()]
+        self._log = Path(tempfile.gettempdir()) / f"{self._folder.name}.log"
+        self.start()
+
+    def start(self) -> None:
+        """Starts the server and waits until it answers."""
+        with self._log.open("ab") as log:
+            self._process = subprocess.Popen(self._command, user=self._user, stdout=log, stderr=log, cwd="/")
         wait_for(self._answers, "PostgreSQL's answer", 30)
+
+    def stop_now(self) -> None:
+        """Stops the server without a shutdown, as a crash would; its files stay, and `start` recovers them."""
+        self._process.send_signal(signal.SIGQUIT)
+        self._process.wait(10)
 
     def _run(self, command: list[str]) -> None:
         done = subprocess.run(command, user=self._user, capture_output=True, text=True, cwd="/")
@@ -56,7 +67,7 @@ class PostgresPart:
             raise RuntimeError(done.stderr)
 
     def _address(self, database: str) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self._port}/{database}"
+        return f"postgresql://postgres@127.0.0.1:{self.port}/{database}"
 
     def _answers(self) -> bool:
         try:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import resource
 import shutil
 import signal
 import subprocess
@@ -30,21 +32,28 @@ def program(kind: str) -> str:
 class RedisPart:
     """One server with its data in `folder`; it can be killed, frozen and started again."""
 
-    def __init__(self, folder: Path, kind: str = "valkey", appendonly: bool = True) -> None:
+    def __init__(self, folder: Path, kind: str = "valkey", appendonly: bool = True, appendfsync: str = "") -> None:
         self.port = free_port()
+        self.environment: dict[str, str] = {}
+        """Set for the server's next start, beside this process's own."""
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
         self._command = [program(kind), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._command += ["--appendonly", "yes" if appendonly else "no", "--dir", str(folder)]
         self._command += ["--maxmemory-policy", "noeviction"]
+        self._command += ["--appendfsync", appendfsync] if appendfsync else []
         self._process: subprocess.Popen[bytes] | None = None
         self.start()
 
     def start(self) -> None:
         """Starts the server and waits until it answers."""
         self._folder.mkdir(parents=True, exist_ok=True)
+        environment = {**os.environ, **self.environment}
         with (self._folder / "server.log").open("ab") as log:
-            self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
+            # Signals stay as they are here: a write beyond `limit_files` is an error for the server, not its death.
+            self._process = subprocess.Popen(
+                self._command, stdout=log, stderr=log, env=environment, restore_signals=False
+            )
         wait_for(self._answers, "Redis's answer")
 
     def _answers(self) -> bool:
@@ -60,6 +69,18 @@ class RedisPart:
         """Sends the server a signal."""
         assert self._process is not None
         self._process.send_signal(number)
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there; a frozen one is."""
+        return self._process is not None and self._process.poll() is None
+
+    def limit_files(self, limit_bytes: int | None) -> None:
+        """No file may grow beyond so much, as on a full disk; None: no limit."""
+        assert self._process is not None
+        hard = resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE)[1]
+        soft = hard if limit_bytes is None else limit_bytes
+        resource.prlimit(self._process.pid, resource.RLIMIT_FSIZE, (soft, hard))
 
     def stop(self, kill: bool = False) -> None:
         """Stops the server."""

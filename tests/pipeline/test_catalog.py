@@ -79,7 +79,7 @@ def test_the_first_seeds_sentences(event_type: str, status: str, text: str) -> N
 def test_the_table_above_is_whole() -> None:
     """A type of the seed would be without sentences."""
     assert tuple(PROMISED) == catalog.STAGE_TYPES
-    assert set(catalog_texts.TEXTS) == {*catalog.STAGE_TYPES, "error"}
+    assert set(catalog_texts.TEXTS) == {*catalog.STAGE_TYPES, "error", "gap"}
 
 
 @pytest.mark.parametrize("event_type", catalog_texts.TEXTS)

@@ -64,6 +64,15 @@ def test_a_fault_is_raised_until_the_file_is_there(tmp_path: Path) -> None:
     points.reach("search.docs", RetrievalFailed)
 
 
+def test_a_protection_is_switched_off_for_good(tmp_path: Path) -> None:
+    """A test of faults could not show that a protection would be missed."""
+    points = Failpoints(f"log.trim_by_length=on, save.ended=hold@{tmp_path / 'go'}")
+    assert points.armed("log.trim_by_length")
+    assert not points.armed("save.ended")
+    assert not points.armed("recorder.acknowledge_first")
+    points.reach("log.trim_by_length")
+
+
 @pytest.mark.parametrize("armed", ["", " , ", "think.begun=kill@/nowhere/at/all"])
 def test_unarmed_it_costs_nothing(armed: str) -> None:
     """Every stage of every user would pay for the tests."""

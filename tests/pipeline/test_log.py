@@ -128,7 +128,7 @@ class _Interleaved:
         return call
 
 
-@pytest.mark.parametrize("moment", ["xpending", "xinfo_groups"])
+@pytest.mark.parametrize("moment", ["xpending", "xinfo_groups", "pipeline"])
 def test_trim_beside_another_recorder_drops_nothing_unstored(bus: Bus, raw: redis.Redis, moment: str) -> None:
     """What another recorder has just read would be gone if it is killed before it has stored it."""
     fill(bus, 150)
@@ -138,6 +138,21 @@ def test_trim_beside_another_recorder_drops_nothing_unstored(bus: Bus, raw: redi
     Log(client).trim()
     assert in_log(bus)[-150:] == unstored
     assert [entry.wire for entry in bus.log.read_own("b", "0", 200)].count(None) == 0
+
+
+@pytest.mark.parametrize("moment", ["xpending", "xinfo_groups", "pipeline"])
+def test_trim_while_the_group_is_lost_drops_nothing_unstored(bus: Bus, raw: redis.Redis, moment: str) -> None:
+    """What a recorder was killed with would be gone, if the group is made again at that moment."""
+    unstored = fill(bus, 150)
+    assert len(bus.log.read_new("a recorder that was killed", 150, 0)) == 150
+
+    def lose() -> None:
+        raw.xgroup_destroy(keys.LOG, keys.RECORDERS)
+        bus.log.join()
+
+    client: Any = _Interleaved(raw, moment, lose)
+    Log(client).trim()
+    assert in_log(bus) == unstored
 
 
 LOSSES = {

@@ -11,7 +11,7 @@ import pytest
 from pipeline import settings as settings_table
 from pipeline.bus import Bus
 from pipeline.settings import Settings
-from pipeline.store.events import row_of
+from pipeline.store.rows import row_of
 from pipeline.trace_export import TraceExport
 from pipeline.tracing import Tracing
 from tests.parts.otlp_part import OtlpPart

@@ -17,6 +17,7 @@ from pipeline import settings as settings_table
 from pipeline.errors import StoreUnavailable
 from pipeline.store import Store, migrate, open_store
 from pipeline.store import events as stored_events
+from pipeline.store.rows import row_of
 from tests.parts.ports import free_port
 from tests.parts.postgres_part import PostgresPart
 from tests.parts.waiting import wait_for
@@ -82,9 +83,9 @@ def test_a_connection_that_is_lost_in_the_middle_loses_nothing(store: Store) -> 
 
     def write_and_lose() -> None:
         with store.write() as connection:
-            stored_events.insert_rows(connection, [stored_events.row_of(wire(NOW))])
+            stored_events.insert_rows(connection, [row_of(wire(NOW))])
             _cut(other)
-            stored_events.insert_rows(connection, [stored_events.row_of(wire(NOW + 1))])
+            stored_events.insert_rows(connection, [row_of(wire(NOW + 1))])
 
     with pytest.raises(StoreUnavailable):
         write_and_lose()
@@ -102,7 +103,7 @@ def test_a_transaction_that_fails_writes_nothing(store: Store) -> None:
 
     def fail() -> None:
         with store.write() as connection:
-            stored_events.insert_rows(connection, [stored_events.row_of(wire(NOW))])
+            stored_events.insert_rows(connection, [row_of(wire(NOW))])
             raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
@@ -118,7 +119,7 @@ def test_readers_do_not_wait_for_a_writer(store: Store) -> None:
     """A page would not load while the recorder stores a batch."""
     stored(store, wire(NOW))
     with store.write() as connection:
-        stored_events.insert_rows(connection, [stored_events.row_of(wire(NOW + 1))])
+        stored_events.insert_rows(connection, [row_of(wire(NOW + 1))])
         started = time.monotonic()
         assert stored_events.newest_id(store) == NOW
         assert time.monotonic() - started < 2
@@ -156,7 +157,7 @@ def test_a_writer_waits_for_one_that_takes_its_time(sqlite_store: Store) -> None
 
     second = threading.Thread(target=write)
     with sqlite_store.write() as connection:
-        stored_events.insert_rows(connection, [stored_events.row_of(wire(NOW))])
+        stored_events.insert_rows(connection, [row_of(wire(NOW))])
         second.start()
         assert not done.wait(0.3)
     assert done.wait(10)

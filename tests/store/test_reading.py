@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from pipeline.event import Event
 from pipeline.store import Store
 from pipeline.store import events as stored_events
-from pipeline.store.events import Filters, id_at, latest_session_events, moment_of, session_events, timestamp_text
+from pipeline.store.events import Filters, latest_session_events, session_events
+from pipeline.store.moments import id_at, moment_of, timestamp_text
 from tests.store.wires import NOW, stored, wire
 
 

@@ -12,6 +12,7 @@ from pipeline.store import conversations as talk
 from pipeline.store import events as stored_events
 from pipeline.store.models import event_minutes, events
 from pipeline.store.recording import record
+from pipeline.store.rows import row_of
 from tests.parts.waiting import wait_for
 from tests.store.test_conversations import answer, ask, told
 from tests.store.wires import NOW, entries, error, stored, wire
@@ -95,7 +96,7 @@ def test_a_recorder_that_meets_another_in_the_middle_counts_nothing_twice(store:
     batch = entries([wire(NOW + n) for n in range(3)])
     second = threading.Thread(target=record, args=(store, batch, lambda _: ""))
     with store.write() as connection:
-        stored_events.insert_rows(connection, [stored_events.row_of(body or b"") for _, body in batch])
+        stored_events.insert_rows(connection, [row_of(body or b"") for _, body in batch])
         second.start()
 
         def blocked() -> bool:

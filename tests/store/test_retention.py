@@ -14,8 +14,9 @@ from pipeline import settings as settings_table
 from pipeline.event import Category
 from pipeline.store import Store, retention
 from pipeline.store import events as stored_events
-from pipeline.store.events import id_at
 from pipeline.store.models import events
+from pipeline.store.moments import id_at
+from pipeline.store.rows import row_of
 from tests.store.test_conversations import ask, told
 from tests.store.wires import stored, wire
 
@@ -112,7 +113,7 @@ def test_much_is_deleted_in_small_transactions(store: Store) -> None:
     with store.write() as connection:
         connection.execute(
             events.insert(),
-            [stored_events.row_of(wire(old + n)) for n in range(12_001)],
+            [row_of(wire(old + n)) for n in range(12_001)],
         )
     deleted: list[int] = []
 

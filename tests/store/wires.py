@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from pipeline.store import Store
-from pipeline.store.events import id_at, timestamp_text
+from pipeline.store.moments import id_at, timestamp_text
 from pipeline.store.recording import Recorded, record
 
 NOW = id_at(datetime.datetime(2026, 11, 20, 12, 0, 30, tzinfo=datetime.UTC))

@@ -1,0 +1,66 @@
+"""How far the log is stored, and its epoch: what a Redis that lost data is recognised by."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from sqlalchemy import Connection, func, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from pipeline.store import events
+from pipeline.store.dialects import ignoring_conflicts, insert_into
+from pipeline.store.engine import Store
+from pipeline.store.models import recorder_state
+
+_LOG = "log"
+"""The row of the one log; with several shards each would have its own."""
+_ID_LIMIT = 2**53
+
+
+@dataclasses.dataclass(frozen=True)
+class Mark:
+    """The newest entry of the log that was ever stored (its id; 0 for none), and the epoch of the log that is known."""
+
+    newest_id: int
+    epoch: str | None
+
+
+def read(store: Store) -> Mark:
+    """What is known of the log. Raises StoreUnavailable."""
+    with store.read() as connection:
+        row = connection.execute(select(recorder_state).where(recorder_state.c.name == _LOG)).one_or_none()
+    if row is None:
+        # A database from before marks were kept.
+        return Mark(events.newest_id(store), None)
+    return Mark(int(row.newest_id), row.epoch)
+
+
+def newest(entry_ids: Iterable[str]) -> int:
+    """The newest of some entries, 0 for none."""
+    ids = (int(entry_id.partition("-")[0]) for entry_id in entry_ids)
+    # What was put into the log by hand may have any id; a larger one than an event's would stop the clock.
+    return max((found for found in ids if found < _ID_LIMIT), default=0)
+
+
+def advance(connection: Connection, entry_ids: Iterable[str]) -> None:
+    """Notes that the entries are stored, in the transaction that stores them."""
+    statement = insert_into(connection, recorder_state)
+    assert isinstance(statement, postgresql.Insert | sqlite.Insert)
+    larger = func.max if connection.dialect.name == "sqlite" else func.greatest
+    statement = statement.on_conflict_do_update(
+        index_elements=["name"],
+        set_={"newest_id": larger(recorder_state.c.newest_id, statement.excluded.newest_id)},
+    )
+    connection.execute(statement, [{"name": _LOG, "newest_id": newest(entry_ids), "epoch": None}])
+
+
+def note_epoch(store: Store, mark: Mark, epoch: str) -> None:
+    """Notes the log's epoch, and with it `mark`, where nothing is known yet. Raises StoreUnavailable."""
+    with store.write() as connection:
+        connection.execute(
+            ignoring_conflicts(insert_into(connection, recorder_state)).values(
+                name=_LOG, newest_id=mark.newest_id, epoch=epoch
+            )
+        )
+        connection.execute(update(recorder_state).where(recorder_state.c.name == _LOG).values(epoch=epoch))
