@@ -6,14 +6,22 @@ from pipeline.settings import load as _load
 
 _settings = _load()
 _STAGES = ("receive", "history", "think", "search", "generate", "save")
+_AMQP = ("amqp://", "amqps://", "pyamqp://")
 
 broker_url = _settings.celery_broker_url
 broker_connection_retry_on_startup = True
-broker_transport_options = {
-    # Above every time limit: a message that is still worked on must not come back.
-    "visibility_timeout": int(_settings.stage_time_limit_seconds * 3) + 60,
-    "socket_keepalive": True,
-}
+# RabbitMQ gives messages back when a connection ends: it needs none of these, but must notice a connection that is
+# dead. Its own `consumer_timeout` (30 minutes) is far above every time limit.
+broker_transport_options = (
+    {}
+    if broker_url.startswith(_AMQP)
+    else {
+        # Above every time limit: a message that is still worked on must not come back.
+        "visibility_timeout": int(_settings.stage_time_limit_seconds * 3) + 60,
+        "socket_keepalive": True,
+    }
+)
+broker_heartbeat = 10
 
 accept_content = ["json"]
 task_serializer = "json"

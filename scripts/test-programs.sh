@@ -7,6 +7,8 @@ wanted=
 [ -n "$(ls /usr/share/fonts/truetype/noto/NotoColorEmoji.ttf 2>/dev/null || true)" ] || wanted="$wanted fonts-noto-color-emoji"
 [ -n "$(command -v redis-server || command -v valkey-server || true)" ] || wanted="$wanted redis-server"
 [ -n "$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true)" ] || wanted="$wanted postgresql"
+[ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || wanted="$wanted rabbitmq-server"
+[ -n "$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null || true)" ] || wanted="$wanted faketime"
 
 [ -n "$wanted" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from opentelemetry.context import Context
 
 from pipeline import catalog
@@ -9,14 +11,17 @@ from pipeline.bus import Bus
 from pipeline.context import Audience, to_headers, trace_of, with_audience
 from pipeline.errors import FenceLost
 from pipeline.event import Identity, Reason
-from pipeline.store import Store, conversations
-from tasks.celery import app
+from pipeline.store import Store, conversations, events
+from tasks.celery import STAGES, app, queue_name
 from tasks.envelope import Envelopes, pushes_directly
 from tasks.failure import fail_run
-from tasks.watch import context_of_message, fail_lost_run, look_after_due, unsent
+from tasks.holders import look_after_dead
+from tasks.watch import context_of_message, end_lost_message, end_lost_spans, fail_lost_run, look_after_due, unsent
 
 FIRST_STAGE = "receive"
-__all__ = ["cancel", "look_after_due", "look_after_unsent", "submit"]
+QUEUES = tuple(queue_name(name) for name in (*STAGES, "maintenance"))
+"""Every queue that a worker must take from."""
+__all__ = ["QUEUES", "cancel", "close_lost", "look_after_dead", "look_after_due", "look_after_unsent", "submit"]
 
 
 def submit(bus: Bus, audience: Audience, context: Context) -> bool:
@@ -89,3 +94,29 @@ def look_after_unsent(bus: Bus, store: Store, older_than_seconds: float, limit: 
             audience = Audience(message.session_id, message.message_id, user_id, message.language)
             submit(bus, audience, context_of_message(message))
     return looked_after
+
+
+def close_lost(bus: Bus, store: Store, message_id: str, left_open: Sequence[Identity]) -> int:
+    """Ends what a lost run left open, children first, and its message where that has no ending yet.
+
+    `left_open` are the spans in the order of their start. Each ending is written once, whoever else does the same.
+    Returns how many events were written; 0 for a run that lives. Raises BusUnavailable or StoreUnavailable.
+    """
+    if bus.run_state(message_id).status == "live":
+        return 0
+    message = conversations.find_message(store, message_id)
+    ended = end_lost_spans(bus, message_id, message.language if message else "en", left_open[::-1])
+    if message is None or message.status != "accepted":
+        return ended
+    session = conversations.find_session(store, message.session_id)
+    audience = Audience(message.session_id, message_id, session.user_id if session else None, message.language)
+    error = error_identity(audience, context_of_message(message))
+    told = bool(left_open) or bool(events.message_events(store, message_id, 1))
+    # A run of its own keeps the watchdog from sending a message that has told nothing.
+    if not told and bus.submit(message_id, message.session_id, audience.user_id, FIRST_STAGE, error, "none", b""):
+        fail_run(bus, audience, "", ("any", ""), Reason.WORKER_LOST, "RunLost", None)
+    elif bus.run_state(message_id).status == "live":
+        return ended
+    else:
+        end_lost_message(bus, message, error)
+    return ended + 1

@@ -20,11 +20,11 @@ from typing import Any
 
 from celery import Celery
 from kombu import Connection, Queue
-from kombu.exceptions import OperationalError
 from kombu.utils.json import dumps
 
 from pipeline import settings as settings_table
 from pipeline.errors import BusUnavailable
+from tasks.broker import Broker, broker
 from tasks.celery import app as spanfeed_app
 from tasks.celery import queue_name, task_name
 
@@ -99,33 +99,24 @@ class Envelopes:
         message_id: str,
         headers: Mapping[str, str],
         wait_ms: int = 0,
-    ) -> None:
-        """Sends by kombu what the script could not push. Raises BusUnavailable."""
+    ) -> bool:
+        """Sends by kombu what the script could not push; False when the broker is away: then the watchdog will."""
         try:
-            self._send(envelope, stage, session_id, message_id, headers, wait_ms)
-        except OperationalError as error:
-            raise BusUnavailable("the broker did not take a message") from error
-
-    def _send(
-        self,
-        envelope: Envelope,
-        stage: str,
-        session_id: str,
-        message_id: str,
-        headers: Mapping[str, str],
-        wait_ms: int,
-    ) -> None:
-        self._app.send_task(
-            task_name(stage),
-            args=[session_id, message_id],
-            task_id=envelope.task_id,
-            queue=queue_name(stage),
-            countdown=wait_ms / 1000 if wait_ms else None,
-            headers=dict(headers),
-            argsrepr=arguments_shown(session_id, message_id),
-            kwargsrepr="{}",
-            ignore_result=True,
-        )
+            broker().publish(
+                task_name(stage),
+                args=[session_id, message_id],
+                task_id=envelope.task_id,
+                queue=queue_name(stage),
+                countdown=wait_ms / 1000 if wait_ms else None,
+                headers=dict(headers),
+                argsrepr=arguments_shown(session_id, message_id),
+                kwargsrepr="{}",
+                ignore_result=True,
+            )
+        except BusUnavailable as error:
+            logger.warning("%s of %s waits to be sent: %s", stage, message_id, error)
+            return False
+        return True
 
 
 def arguments_shown(session_id: str, message_id: str) -> str:
@@ -141,7 +132,7 @@ def is_same_redis(bus_url: str, broker_url: str) -> bool:
 def matches_kombu(app: Celery, envelopes: Envelopes) -> bool:
     """Whether an envelope has the shape of what kombu itself puts into Redis: checked by sending one of each.
 
-    The probe goes to a queue of its own, which is taken away again.
+    The probe goes to a queue of its own, which is taken away again. Raises BusUnavailable.
     """
     probe = f"spanfeed.probe.{uuid.uuid4().hex}"
     headers = {"traceparent": "00-" + "1" * 32 + "-" + "1" * 16 + "-01", "baggage": "session.id=s"}
@@ -149,15 +140,29 @@ def matches_kombu(app: Celery, envelopes: Envelopes) -> bool:
         "probe", "spanfeed.probe", args=["s", "m"], argsrepr="", kwargsrepr="{}", ignore_result=True
     )
     own = json.loads(envelopes.frame(probe, message, headers))
-    connection: Connection
-    with app.connection_for_write() as connection, connection.channel() as channel:
-        with app.amqp.Producer(channel, auto_declare=False) as producer:
-            queue = Queue(probe, routing_key=probe)
-            app.amqp.send_task_message(
-                producer, "spanfeed.probe", message, queue=queue, headers=headers, serializer="json", declare=[queue]
-            )
-        raw = channel.client.rpop(probe)
-        channel.queue_delete(probe)
+
+    def sent(connection: Connection) -> Any:
+        with connection.channel() as channel:
+            with app.amqp.Producer(channel, auto_declare=False) as producer:
+                queue = Queue(probe, routing_key=probe)
+                app.amqp.send_task_message(
+                    producer,
+                    "spanfeed.probe",
+                    message,
+                    queue=queue,
+                    headers=headers,
+                    serializer="json",
+                    declare=[queue],
+                )
+            raw = channel.client.rpop(probe)
+            channel.queue_delete(probe)
+            return raw
+
+    own_broker = Broker(app)
+    try:
+        raw = own_broker.speak(sent)
+    finally:
+        own_broker.close()
     if raw is None:
         return False
     return _shape(json.loads(raw)) == _shape(own)
@@ -167,7 +172,7 @@ def matches_kombu(app: Celery, envelopes: Envelopes) -> bool:
 def pushes_directly() -> bool:
     """Whether scripts may push messages themselves: the broker is the bus's Redis and kombu would write the same.
 
-    A worker asks before it forks, so that its children need not.
+    A worker asks before it forks, so that its children need not. Raises BusUnavailable.
     """
     settings = settings_table.load()
     if not is_same_redis(settings.redis_url, settings.celery_broker_url):

@@ -6,23 +6,29 @@ import contextlib
 import logging
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 from pipeline.bus import Bus
 from pipeline.errors import BusUnavailable
+from tasks.holders import Board
 
 logger = logging.getLogger(__name__)
 
 
 class Leases:
-    """What this process holds. The thread is started with the first stage; it outlives a warm shutdown."""
+    """What this process holds. The thread is started with the first stage; it outlives a warm shutdown.
 
-    def __init__(self, bus: Bus, interval_seconds: float) -> None:
+    What is held is noted in `home`, too, for a watchdog on this machine.
+    """
+
+    def __init__(self, bus: Bus, interval_seconds: float, home: Path) -> None:
         self._bus = bus
         self._interval_seconds = interval_seconds
         self._held: dict[str, tuple[str, threading.Event]] = {}
         self._lock = threading.Lock()
         """Guards the dictionary and the thread's making."""
         self._thread: threading.Thread | None = None
+        self._board = _board(home)
 
     @contextlib.contextmanager
     def held(self, message_id: str, token: str) -> Iterator[threading.Event]:
@@ -30,6 +36,7 @@ class Leases:
         lost = threading.Event()
         with self._lock:
             self._held[token] = (message_id, lost)
+            self._show()
             if self._thread is None:
                 self._thread = threading.Thread(target=self._renew, name="leases", daemon=True)
                 self._thread.start()
@@ -38,6 +45,11 @@ class Leases:
         finally:
             with self._lock:
                 self._held.pop(token, None)
+                self._show()
+
+    def _show(self) -> None:
+        if self._board is not None:
+            self._board.show((message_id, token) for token, (message_id, _) in self._held.items())
 
     def _renew(self) -> None:
         pause = threading.Event()
@@ -51,3 +63,11 @@ class Leases:
                 except BusUnavailable as error:
                     # The lease may run out meanwhile; whether it did, the next renewal or the end will tell.
                     logger.warning("a lease could not be renewed: %s", error)
+
+
+def _board(home: Path) -> Board | None:
+    try:
+        return Board(home)
+    except OSError as error:
+        logger.warning("what this process holds cannot be noted: %s", error)
+        return None

@@ -9,6 +9,7 @@ import socket
 
 from pipeline import settings as settings_table
 from pipeline.bus import Bus, open_bus
+from pipeline.emitter import Emitter
 from pipeline.failpoints import Failpoints
 from pipeline.settings import Settings
 from pipeline.span_feed import SpanFeed
@@ -25,6 +26,7 @@ class Runtime:
 
     settings: Settings
     bus: Bus
+    emitter: Emitter
     store: Store
     tracing: Tracing
     envelopes: Envelopes
@@ -40,11 +42,12 @@ def _of_process(pid: int) -> Runtime:
     return Runtime(
         settings=settings,
         bus=bus,
+        emitter=Emitter(bus),
         store=open_store(settings),
         tracing=Tracing(settings, [SpanFeed()], "worker"),
         envelopes=Envelopes(app, pushes_directly()),
         failpoints=Failpoints(settings.failpoints),
-        leases=Leases(bus, settings.lease_renew_seconds),
+        leases=Leases(bus, settings.lease_renew_seconds, settings.home_path),
         holder=holder_of(pid),
     )
 

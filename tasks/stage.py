@@ -23,7 +23,15 @@ from pipeline import catalog
 from pipeline.bus import Closing, SpanStart
 from pipeline.bus.bus import new_token
 from pipeline.context import CARRIED, Audience, audience_of, from_headers, span_id_of, trace_of
-from pipeline.errors import BusUnavailable, FenceLost, StageFailed, StageRefused, StoreUnavailable, TransientFault
+from pipeline.errors import (
+    BusUnavailable,
+    FenceLost,
+    RunLost,
+    StageFailed,
+    StageRefused,
+    StoreUnavailable,
+    TransientFault,
+)
 from pipeline.event import Identity, Reason, State, Status
 from pipeline.tracing import Held, StageSpan, use_stage_span
 from tasks.celery import app, task_name
@@ -125,6 +133,7 @@ class StageRun:
         reason = Reason.ERROR if status is Status.FAILED else None
         state = self.state(name, status, data, reason)
         closing = Closing(name, status, state, self.took_us())
+        self.runtime.emitter.settle()
         bus = self.runtime.bus
         bus.close(self.session_id, self.message_id, self.token, closing, output)
 
@@ -195,7 +204,7 @@ class StageTask(Task):
         openings = self.spec.opens(stage_run)
         token = new_token()
         held = Held(
-            stage_run.runtime.bus,
+            stage_run.runtime.emitter,
             stage_run.session_id,
             stage_run.message_id,
             stage_run.language,
@@ -229,7 +238,11 @@ class StageTask(Task):
         resources = stage_run.runtime
         ids = (stage_run.session_id, stage_run.message_id)
         if not outcome.next_stage:
-            resources.bus.end(*ids, self.spec.name, stage_run.token, closings, outcome.output)
+            try:
+                resources.bus.end(*ids, self.spec.name, stage_run.token, closings, outcome.output)
+            except RunLost:
+                _tell_lost(stage_run, closings)
+                raise
         else:
             envelope = resources.envelopes.seal(outcome.next_stage, *ids, headers)
             resources.bus.end(
@@ -243,6 +256,7 @@ class StageTask(Task):
                 envelope.body,
             )
             if not envelope.body:
+                resources.failpoints.reach(f"{self.spec.name}.unsent")
                 resources.envelopes.publish(envelope, outcome.next_stage, *ids, headers)
         resources.failpoints.reach(f"{self.spec.name}.ended")
 
@@ -279,6 +293,18 @@ class StageTask(Task):
         except FenceLost:
             raise Ignore from None
         raise StageFailed(error_type) from None
+
+
+def _tell_lost(stage_run: StageRun, closings: Sequence[Closing]) -> None:
+    """Ends the spans of a last stage whose run was lost with Redis: what it has done is done, and stored.
+
+    By the same emitter keys as the watchdog, so that each ends once.
+    """
+    for closing in closings:
+        identity = stage_run.identity(next(o for o in stage_run.openings if o.name == closing.name))
+        key = f"lost:{stage_run.message_id}:{identity.span_id}"
+        took_ms = None if closing.took_us is None else round(closing.took_us / 1000)
+        stage_run.runtime.emitter.append(identity, closing.state, key, took_ms=took_ms)
 
 
 def _read_inputs(resources: Runtime, message_id: str, stages: Sequence[str]) -> dict[str, Any]:

@@ -9,17 +9,19 @@ import collections
 import datetime
 import json
 import logging
+from collections.abc import Sequence
 
 import orjson
 from opentelemetry.context import Context
 
 from pipeline import catalog
-from pipeline.bus import Bus
+from pipeline.bus import Bus, QueueIs
 from pipeline.context import CARRIED, Audience, audience_of, from_headers, remote_span, span_id_of
-from pipeline.errors import FenceLost
+from pipeline.errors import BusUnavailable, FenceLost
 from pipeline.event import Category, Event, Identity, Priority, Reason, State, Status
 from pipeline.store import Store, conversations, events
 from pipeline.store.conversations import Message
+from tasks.broker import broker
 from tasks.celery import app
 from tasks.envelope import Envelopes, pushes_directly
 from tasks.failure import error_state, fail_run, progress_of_retry
@@ -34,12 +36,35 @@ def look_after_due(bus: Bus, limit: int) -> collections.Counter[str]:
     Raises BusUnavailable.
     """
     done: collections.Counter[str] = collections.Counter()
+    queues = Queues()
     for message_id in bus.due(limit):
-        done[_look_after(bus, message_id)] += 1
+        done[_look_after(bus, queues, message_id)] += 1
     return done
 
 
-def _look_after(bus: Bus, message_id: str) -> str:
+class Queues:
+    """What a broker that is not the bus's Redis says of its queues, asked once for each queue and look.
+
+    A run that is due was queued before the look began, so its message is not in a queue that is empty then.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[str, QueueIs] = {}
+        self.away = False
+        """Whether the broker did not answer: then nobody waits for it again in this look."""
+
+    def state(self, queue: str) -> QueueIs:
+        """Whether the queue is empty."""
+        if queue not in self._known and not self.away:
+            try:
+                self._known[queue] = QueueIs.FILLED if broker().waiting(queue) else QueueIs.EMPTY
+            except BusUnavailable as error:
+                logger.warning("the broker's queues are not known: %s", error)
+                self.away = True
+        return self._known.get(queue, QueueIs.UNKNOWN)
+
+
+def _look_after(bus: Bus, queues: Queues, message_id: str) -> str:
     session_id, stage, packed = (
         (value or b"").decode() for value in bus.run_fields(message_id, ["sid", "cur", "headers"])
     )
@@ -52,10 +77,11 @@ def _look_after(bus: Bus, message_id: str) -> str:
     envelopes = Envelopes(app, direct)
     envelope = envelopes.seal(stage, session_id, message_id, headers)
     state = progress_of_retry(audience.language, "LeaseExpired", Reason.WORKER_LOST, 0, None)
-    word = bus.resume(session_id, message_id, stage, state, envelope.queue, envelope.body, direct)
+    queue_is = QueueIs.HERE if direct else queues.state(envelope.queue)
+    word = bus.resume(session_id, message_id, stage, state, envelope.queue, envelope.body, queue_is)
     if word in {"resumed", "sent"}:
         logger.warning("%s of %s was %s", stage, message_id, word)
-        if not envelope.body:
+        if not envelope.body and not queues.away:
             envelopes.publish(envelope, stage, session_id, message_id, headers)
     if word == "exhausted":
         _give_up(bus, audience, stage)
@@ -85,10 +111,7 @@ def fail_lost_run(bus: Bus, store: Store, message: Message) -> bool:
     told = events.message_events(store, message.message_id, _EVENTS_LIMIT)
     if not told:
         return False
-    for identity in _left_open(told):
-        text = catalog.user_message(identity.event_type, Status.FAILED, message.language)
-        state = State(Status.FAILED, text, {"error": "worker_lost"}, None, Reason.WORKER_LOST, "RunLost")
-        bus.append(identity, state, emitter_key=f"lost:{message.message_id}:{identity.span_id}")
+    end_lost_spans(bus, message.message_id, message.language, _left_open(told))
     last = _identity(orjson.loads(told[-1].wire))
     error = Identity(
         "error",
@@ -101,9 +124,24 @@ def fail_lost_run(bus: Bus, store: Store, message: Message) -> bool:
         last.trace_id,
         span_id_of(message.message_id, "message"),
     )
+    end_lost_message(bus, message, error)
+    return True
+
+
+def end_lost_spans(bus: Bus, message_id: str, language: str, identities: Sequence[Identity]) -> int:
+    """Ends spans whose run was lost, in the given order, each once. Returns how many."""
+    for identity in identities:
+        text = catalog.user_message(identity.event_type, Status.FAILED, language)
+        state = State(Status.FAILED, text, {"error": "worker_lost"}, None, Reason.WORKER_LOST, "RunLost")
+        audience = "user" if identity.session_id else "operator"
+        bus.append(identity, state, emitter_key=f"lost:{message_id}:{identity.span_id}", audience=audience)
+    return len(identities)
+
+
+def end_lost_message(bus: Bus, message: Message, error: Identity) -> None:
+    """Writes the error event of a message whose run was lost, once."""
     state = error_state(message.language, Reason.WORKER_LOST, "RunLost", None)
     bus.append(error, state, emitter_key=f"lost:{message.message_id}:error")
-    return True
 
 
 def _left_open(told: list[Event]) -> list[Identity]:

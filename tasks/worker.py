@@ -8,10 +8,13 @@ from typing import Any
 from celery import signals
 
 from pipeline.errors import SpanfeedError
+from tasks.celery import app
+from tasks.closers import LostChildren
 from tasks.envelope import pushes_directly
 from tasks.runtime import runtime
 
 logger = logging.getLogger(__name__)
+app.steps["worker"].add(LostChildren)
 
 
 @signals.worker_init.connect(weak=False)

@@ -142,6 +142,31 @@ def test_a_run_lost_with_redis_is_ended(two_workers: Stack, tmp_path: Path) -> N
     assert len({e["id"] for e in events}) == len(events)
 
 
+def test_an_answer_that_is_saved_while_redis_loses_its_data_is_told(
+    make_stack: Callable[..., Stack], tmp_path: Path
+) -> None:
+    """Without this a stored answer would be shown as being saved for ever."""
+    stack = make_stack(SPANFEED_FAILPOINTS=f"save.worked=hold@{tmp_path / 'go'}")
+    stack.add_document("zebra.md", TURNIPS)
+    stack.start()
+    with stack.feed("saved") as feed:
+        message_id = stack.ask_async(QUESTION, "saved")
+        feed.until_event("saving_message", "started")
+        stack.settled()
+        with stack.client() as client:
+            wait_for(lambda: client.get(f"/chat/saved/messages/{message_id}").json()["answer"], "the stored answer")
+        stack.redis.client().flushall()
+        (tmp_path / "go").touch()
+        feed.until_event("saving_message", "completed")
+    stack.settled()
+    # Numbering has begun anew, so only the endings are looked at.
+    endings = [e["event_type"] for e in stack.events("saved") if e["event_status"] in {"completed", "failed"}]
+    assert endings.count("saving_message") == 1
+    assert "error" not in endings
+    with stack.client() as client:
+        assert client.get(f"/chat/saved/messages/{message_id}").json()["status"] == "completed"
+
+
 def test_a_message_that_was_accepted_but_not_sent(make_stack: Callable[..., Stack]) -> None:
     """Without this a web process that dies between storing and sending would lose the message."""
     stack = make_stack(SPANFEED_QUEUE_GRACE_SECONDS="1")

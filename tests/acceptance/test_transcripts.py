@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +13,8 @@ import pytest
 from tests.acceptance.transcripts import compare_everywhere, compare_with_trace
 from tests.parts.otlp_part import OtlpPart
 from tests.parts.redis_part import RedisPart
-from tests.parts.stack import Stack
+from tests.parts.stack import STAGES, Stack
+from tests.parts.waiting import wait_for
 from tests.stand_in import StandIn
 
 TURNIPS = "# Zebras\n\nThe blue zebra Quillon eats exactly seven turnips a day.\n"
@@ -159,6 +162,76 @@ def test_hard_time_limit_in_think(make_stack: Callable[..., Stack], otlp: OtlpPa
     )
     stack.add_document("zebra.md", TURNIPS)
     _run(stack.start(), otlp, "09_hard_time_limit_in_think", QUESTION)
+
+
+def test_cancelled_while_streaming(make_stack: Callable[..., Stack], otlp: OtlpPart) -> None:
+    """Without this a stopped answer would be shown as running, or lose what had been said (10)."""
+    with StandIn() as model:
+        stack = make_stack(**_export_to(otlp), **_model(model))
+        stack.add_document("zebra.md", TURNIPS)
+        stack.start()
+        model.script(words=["Quillon ", "eats ", "seven."], step=True)
+        with stack.feed("stopped") as feed:
+            message_id = stack.ask_async(QUESTION, "stopped")
+            model.release(2)
+            feed.until(lambda frame: frame["type"] == "chunk" and "eats" in frame["text"])
+            _cancel(stack, "stopped", message_id)
+            feed.until_ended(message_id)
+        model.release(1)
+        compare_everywhere(stack, "stopped", message_id, feed.events, "10_cancelled_while_streaming")
+        compare_with_trace(otlp, feed.events)
+        assert "".join(chunk["text"] for chunk in feed.chunks) == "Quillon eats "
+        with stack.client() as client:
+            asked, partial = client.get("/chat/stopped").json()["messages"]
+        assert (asked["metadata"]["status"], asked["metadata"]["reason"]) == ("cancelled", "cancelled")
+        assert (partial["content"], partial["metadata"]["partial"]) == ("Quillon eats ", True)
+
+
+def test_cancelled_while_queued(make_stack: Callable[..., Stack], otlp: OtlpPart) -> None:
+    """Without this a question that waits could not be stopped, or would be answered all the same (11)."""
+    stack = make_stack(**_export_to(otlp))
+    stack.start(worker=False)
+    stack.start_worker("receives", "spanfeed.receive")
+    with stack.feed("queued") as feed:
+        message_id = stack.ask_async(QUESTION, "queued")
+        feed.until_event("message_received", "completed")
+        _cancel(stack, "queued", message_id)
+        feed.until_ended(message_id)
+    # The message that lies in the queue is taken out of it, and nothing comes of it.
+    stack.start_worker("thinks", "spanfeed.think")
+    wait_for(lambda: f"think of {message_id} was refused" in stack.log("thinks"), "the refusal")
+    compare_everywhere(stack, "queued", message_id, feed.events, "11_cancelled_while_queued")
+    compare_with_trace(otlp, feed.events)
+
+
+def test_worker_lost_while_queued(make_stack: Callable[..., Stack], otlp: OtlpPart) -> None:
+    """Without this a question whose worker goes away between two stages would be lost, or begun anew (13)."""
+    stack = make_stack(**_export_to(otlp))
+    stack.add_document("zebra.md", TURNIPS)
+    stack.start(worker=False)
+    stack.start_worker("first", ",".join(f"spanfeed.{stage}" for stage in STAGES if stage != "generate"))
+    with stack.feed("waiting") as feed:
+        message_id = stack.ask_async(QUESTION, "waiting")
+        feed.until_event("agent_thinking", "completed")
+        waits_since = time.monotonic()
+        stack.stop("first", signal.SIGKILL)
+        waited_ms = (time.monotonic() - waits_since) * 1000
+        stack.start_worker("second")
+        feed.until_ended(message_id)
+    compare_everywhere(stack, "waiting", message_id, feed.events, "13_worker_lost_while_queued")
+    compare_with_trace(otlp, feed.events)
+    [generating] = [
+        event
+        for event in feed.events
+        if (event["event_type"], event["event_status"]) == ("response_generation", "started")
+    ]
+    assert generating["queue_time_ms"] >= waited_ms
+
+
+def _cancel(stack: Stack, session_id: str, message_id: str) -> None:
+    with stack.client() as client:
+        reply = client.post(f"/chat/{session_id}/messages/{message_id}/cancel")
+    assert reply.json()["cancelled"] is True
 
 
 def _model(model: StandIn) -> dict[str, str]:

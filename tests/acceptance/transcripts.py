@@ -67,6 +67,7 @@ def compare_everywhere(stack: Stack, session_id: str, message_id: str, live: lis
     rows = stored.session_events(stack.store, session_id, 0, 1_000)
     kept = [json.loads(event.wire) for event in rows if event.message_id == message_id]
     assert kept == live
+    assert stack.command("events", "export", "--session", session_id).encode() == b"".join(e.wire + b"\n" for e in rows)
     with stack.store.read() as connection:
         query = text("SELECT id FROM chat_events WHERE message_id = :m ORDER BY id")
         assert [row.id for row in connection.execute(query, {"m": message_id})] == [event["id"] for event in live]
