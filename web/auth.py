@@ -88,7 +88,9 @@ class Doors:
         return visitor, self._cookies.dumps(visitor)
 
     def by_cookie(self, cookie: str) -> Principal | None:
-        """The visitor of a cookie."""
+        """The visitor of a cookie; nobody where visitors may not chat (any more)."""
+        if not self.settings.public_chat_enabled:
+            return None
         try:
             visitor = self._cookies.loads(cookie, max_age=_COOKIE_SECONDS)
         except BadSignature:

@@ -10,9 +10,11 @@ import click
 from pipeline import settings as settings_table
 from pipeline.settings import Settings
 from web.commands.db import db
+from web.commands.doctor import doctor
 from web.commands.documents import documents
 from web.commands.events import events
 from web.commands.opened import explained
+from web.commands.verify import verify
 
 
 def _load() -> Settings:
@@ -81,9 +83,12 @@ def flower() -> None:
     exec_flower(settings_table.load())
 
 
+events.add_command(verify)
+
+
 def register_commands(group: click.Group) -> None:
     """Adds what is useful under `flask --app web`, too."""
-    for command in (db, documents, events):
+    for command in (db, doctor, documents, events):
         group.add_command(command)
 
 

@@ -33,6 +33,10 @@ def requests_limit() -> str:
     return f"{web_state().settings.requests_per_minute} per minute"
 
 
+limited_messages = limiter.shared_limit(messages_limit, scope="messages")
+"""All routes that send a message count together."""
+
+
 def register(app: Flask) -> None:
     """Gives the extensions to the app."""
     limiter.init_app(app)

@@ -45,6 +45,9 @@ def make_app(settings: Settings | None = None) -> Flask:
             else {}
         ),
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
+        # Of several requests that find Redis away at once the extension lets only the first go on with its memory;
+        # the others would be an error of the server.
+        RATELIMIT_SWALLOW_ERRORS=True,
         RATELIMIT_HEADERS_ENABLED=True,
         SOCK_SERVER_OPTIONS={"thread_class": feed_routes.NoThread},
     )

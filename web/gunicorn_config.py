@@ -1,6 +1,10 @@
 """gunicorn's configuration: threads, because gevent sends partial WebSocket frames and SQLite blocks its loop."""
 
+import signal as _signal
+from typing import Any as _Any
+
 from pipeline.settings import load as _load
+from web.closing import closing as _closing
 
 _settings = _load()
 
@@ -10,7 +14,8 @@ workers = _settings.web_processes
 threads = _settings.web_threads
 worker_connections = _settings.web_threads * 4
 timeout = 60
-graceful_timeout = 1
+# Feeds and requests that wait for an answer are told at once; this is for what is being worked on.
+graceful_timeout = 2
 control_socket_disable = True
 keepalive = 5
 limit_request_line = 4094
@@ -18,3 +23,13 @@ limit_request_fields = 100
 limit_request_field_size = 8190
 loglevel = _settings.log_level.lower()
 proc_name = "spanfeed-web"
+
+
+def post_worker_init(worker: _Any) -> None:
+    """Tells feeds and waiting requests of SIGTERM; otherwise gunicorn would wait for them, then cut them off."""
+    _closing.begin_at(_signal.SIGTERM)
+
+
+def worker_int(worker: _Any) -> None:
+    """The quick end (SIGINT, SIGQUIT): feeds still get their close frame."""
+    _closing.begin()

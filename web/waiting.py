@@ -13,6 +13,7 @@ from pipeline.bus.keys import session_channel
 from pipeline.catalog import reason_text
 from pipeline.store import conversations
 from pipeline.store.conversations import ASSISTANT, Message
+from web.closing import closing
 from web.feed.listener import Mailbox
 from web.state import WebState
 
@@ -48,12 +49,18 @@ class Waiter:
         self._following.__exit__(None, None, None)
 
     def wait(self, deadline_seconds: float, at_once: bool = False) -> Ending | None:
-        """The message's ending, None when it has not come in time; `at_once`: it may have come before."""
+        """The message's ending, None when it has not come in time or before this process ends.
+
+        `at_once`: it may have come before.
+        """
         if at_once:
             self._news.set()
             self._mailbox.fall_behind()
-        deadline = time.monotonic() + deadline_seconds
-        while (left := deadline - time.monotonic()) > 0:
+        with closing.telling(self._news.set):
+            return self._wait(time.monotonic() + deadline_seconds)
+
+    def _wait(self, deadline: float) -> Ending | None:
+        while (left := deadline - time.monotonic()) > 0 and not closing.begun:
             heard = self._news.wait(min(left, _LOOK_SECONDS))
             self._news.clear()
             frames, behind = self._mailbox.take()

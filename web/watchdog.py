@@ -11,10 +11,11 @@ import threading
 import time
 
 from pipeline.bus import Bus
+from pipeline.emitter import Emitter
 from pipeline.errors import BusUnavailable, StoreUnavailable
 from pipeline.settings import Settings
 from pipeline.store import Store
-from tasks.chat import look_after_due, look_after_unsent
+from tasks.chat import look_after_dead, look_after_due, look_after_unsent
 
 logger = logging.getLogger(__name__)
 _LONGEST_PAUSE_SECONDS = 2.0
@@ -26,6 +27,7 @@ class Watchdog:
     def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
         self._settings = settings
         self._bus = bus
+        self._emitter = Emitter(bus)
         self._store = store
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self.run, name="watchdog", daemon=True)
@@ -56,7 +58,9 @@ class Watchdog:
     def look(self) -> None:
         """Looks once."""
         settings = self._settings
+        look_after_dead(self._bus, settings.home_path)
         look_after_due(self._bus, settings.watch_batch_limit_runs)
+        self._emitter.adopt()
         if time.monotonic() < self._unsent_at:
             return
         self._unsent_at = time.monotonic() + settings.queue_grace_seconds

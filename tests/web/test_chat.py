@@ -17,6 +17,7 @@ from pipeline.store import conversations
 from pipeline.store.recording import record
 from tests.parts.stack import Stack
 from tests.parts.waiting import wait_for
+from tests.pipeline.driven import kept
 from tests.web.site import emit
 
 ASYNC = {"Prefer": "respond-async"}
@@ -138,7 +139,7 @@ def test_a_failed_message_says_so_where_it_is_looked_up(server: Stack, server_bu
     """A client that comes back later would see a message that waits for ever."""
     message_id = server.ask_async("How?", session_id)
     emit(server_bus, session_id, 1, "error", status=Status.FAILED, message_id=message_id)
-    failed = server_bus.session_events(session_id, 0, 10)[-1].wire
+    failed = kept(server_bus, session_id)[-1].wire
     record(server.store, [("1-0", failed)], lambda _: "half an ans")
     with server.client() as client:
         found = client.get(f"/chat/{session_id}/messages/{message_id}").json()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -14,10 +15,11 @@ import pytest
 from click.testing import CliRunner, Result
 
 from pipeline.store import events
-from pipeline.store.events import id_at, timestamp_text
+from pipeline.store.moments import id_at, timestamp_text
 from pipeline.store.recording import record
 from tests.parts.ports import free_port
 from tests.parts.stack import BIN, ROOT
+from tests.store.wires import NOW, entries, wire
 from tests.web.site import SECRET, Site
 from web.cli import main
 
@@ -218,6 +220,96 @@ def test_a_whole_collection_is_not_removed_by_accident(run: Run, home: Path, tmp
     assert "kept: 1 documents" in run("documents", "list").output
     assert run("documents", "remove", "kept", "--yes").exit_code == 0
     assert "kept" not in run("documents", "list").output
+
+
+BROKEN = {"1-1": b"{", "2-1": b"\x1b[2Jnot json\nat all", "3-1": None}
+
+
+def _bury(home: Path) -> bytes:
+    """Lets four entries lie with the dead letters; one of them would be an event by now, and its bytes are given."""
+    from sqlalchemy import update
+
+    from pipeline.settings import load
+    from pipeline.store import open_store
+    from pipeline.store.models import dead_letters
+
+    store = open_store(load({"SPANFEED_HOME": str(home)}))
+    record(store, [*BROKEN.items(), ("4-1", b"[")], lambda _: "")
+    good = wire(NOW)
+    with store.write() as connection:
+        connection.execute(update(dead_letters).where(dead_letters.c.entry_id == "4-1").values(wire=good))
+    store.close()
+    return good
+
+
+def test_dead_letters_are_listed(run: Run, home: Path) -> None:
+    """An operator could not see what is missing from the record, or why."""
+    run("db", "upgrade")
+    assert run("events", "dead-letters", "list").output == "There are no dead letters.\n"
+    assert run("events", "dead-letters", "list", "--json").output == ""
+    _bury(home)
+    shown = run("events", "dead-letters", "list")
+    assert shown.exit_code == 0
+    assert re.search(
+        r"^2-1  \d+ s  not an event: JSONDecodeError\n    \[2Jnot json at all$", shown.output, re.MULTILINE
+    )
+    lines = [
+        json.loads(line)
+        for line in run("events", "dead-letters", "list", "--json", "--limit", "2").output.split("\n")[:-1]
+    ]
+    assert [(line["entry_id"], line["payload"]) for line in lines] == [("1-1", "{"), ("2-1", "[2Jnot json at all")]
+    assert all(line["reason"] and line["age_seconds"] >= 0 for line in lines)
+
+
+def test_dead_letters_are_tried_again(run: Run, home: Path) -> None:
+    """After a fault was mended, what it had kept out of the record would stay out."""
+    run("db", "upgrade")
+    good = _bury(home)
+    tried = run("events", "dead-letters", "retry", "4-1", "1-1", "9-9")
+    assert tried.exit_code == 1
+    assert tried.output.splitlines() == [
+        "4-1: stored.",
+        "1-1: stays a dead letter: not an event: JSONDecodeError.",
+        "9-9: there is no such dead letter.",
+    ]
+    assert run("events", "export").output.encode() == good + b"\n"
+    every = run("events", "dead-letters", "retry", "--all")
+    assert (every.exit_code, [line.split(":")[0] for line in every.output.splitlines()]) == (1, list(BROKEN))
+    assert run("events", "dead-letters", "retry").exit_code == 2
+    assert run("events", "dead-letters", "retry", "--all", "1-1").exit_code == 2
+
+
+def test_with_no_dead_letters_all_is_well(run: Run, home: Path) -> None:
+    """A job that tries them every night would report a failure every night."""
+    run("db", "upgrade")
+    done = run("events", "dead-letters", "retry", "--all")
+    assert (done.exit_code, done.output) == (0, "There are no dead letters.\n")
+
+
+def test_the_record_is_exported_as_it_was_announced(run: Run, home: Path) -> None:
+    """An auditor's copy would differ from what users saw, or end after the first page."""
+    run("db", "upgrade")
+    wires = [wire(NOW + number, seq=number + 1) for number in range(230)]
+    wires += [wire(NOW + 300, session_id="s-2", message_id="m-2"), wire(NOW + 301, category="audit", message_id="m-2")]
+    from pipeline.settings import load
+    from pipeline.store import open_store
+
+    store = open_store(load({"SPANFEED_HOME": str(home)}))
+    record(store, entries(wires), lambda _: "")
+    store.close()
+
+    def exported(*arguments: str) -> list[bytes]:
+        done = run("events", "export", *arguments)
+        assert done.exit_code == 0, done.output
+        return done.stdout_bytes.splitlines()
+
+    assert exported() == wires
+    assert exported("--session", "s-1") == [*wires[:230], wires[231]]
+    assert exported("--message", "m-2") == wires[230:]
+    assert exported("--category", "audit") == wires[231:]
+    assert exported("--category", "audit", "--category", "workflow", "--limit", "150") == wires[:150]
+    assert exported("--after", str(NOW + 227)) == wires[228:]
+    assert exported("--session", "nobody") == []
 
 
 def test_what_is_not_there_cannot_be_removed(run: Run, home: Path) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.bus import Bus
+from pipeline.bus import Bus, keys
 from pipeline.event import Status
 from tests.parts.feed_client import FeedClient
 from tests.parts.stack import KEY, Stack
@@ -165,7 +165,11 @@ def test_clients_that_come_while_thousands_are_written_see_each_event_once(
     writers, each, readers = 3, 1_500, 12
     total = writers * each
     results: list[list[int]] = []
-    recording = threading.Thread(target=recorder.run)
+    recording = threading.Thread(target=recorder.run, daemon=True)
+    counter = server.redis.client()
+
+    def written() -> int:
+        return int(counter.get(keys.sequence(session_id)) or 0)
 
     def read(start: int) -> None:
         seen: list[int] = []
@@ -177,20 +181,23 @@ def test_clients_that_come_while_thousands_are_written_see_each_event_once(
         client.socket.close()
         results.append(seen)
 
-    writing = [threading.Thread(target=emit, args=(server_bus, session_id, each)) for _ in range(writers)]
+    writing = [threading.Thread(target=emit, args=(server_bus, session_id, each), daemon=True) for _ in range(writers)]
     for thread in (*writing, recording):
         thread.start()
     reading = []
-    for _ in range(readers):
-        reading.append(threading.Thread(target=read, args=(0,)))
-        reading[-1].start()
-        # The next one comes when some more events have been written.
-        goal = min(server_bus.sequence(session_id) + total // readers, total)
-        wait_for(lambda goal=goal: server_bus.sequence(session_id) >= goal, "more events", 60)  # type: ignore[misc]
-    for thread in (*writing, *reading):
-        thread.join(60)
-    recorder.stop()
-    recording.join(20)
+    try:
+        for _ in range(readers):
+            reading.append(threading.Thread(target=read, args=(0,), daemon=True))
+            reading[-1].start()
+            # The next one comes when some more events have been written.
+            goal = min(written() + total // readers, total)
+            wait_for(lambda goal=goal: written() >= goal, "more events", 60)  # type: ignore[misc]
+        for thread in (*writing, *reading):
+            thread.join(60)
+    finally:
+        recorder.stop()
+        recording.join(20)
+        counter.close()
     assert len(results) == readers
     for seen in results:
         assert seen == list(range(1, total + 1))
@@ -199,7 +206,7 @@ def test_clients_that_come_while_thousands_are_written_see_each_event_once(
 def test_a_client_that_comes_and_goes_misses_nothing(server: Stack, server_bus: Bus, session_id: str) -> None:
     """A telephone that loses its connection every few seconds would lose events with it."""
     total = 1_500
-    writing = threading.Thread(target=emit, args=(server_bus, session_id, total))
+    writing = threading.Thread(target=emit, args=(server_bus, session_id, total), daemon=True)
     writing.start()
     seen: list[int] = []
     last_id = 0

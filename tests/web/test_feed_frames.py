@@ -15,6 +15,7 @@ import pytest
 from pipeline.bus import Bus
 from pipeline.event import Status
 from tests.parts.stack import Stack
+from tests.pipeline.driven import kept
 from tests.web.site import emit
 from tests.web.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire
 
@@ -63,7 +64,7 @@ def test_an_event_is_the_same_as_by_polling(server: Stack, server_bus: Bus, wire
 def test_an_event_reaches_the_socket_as_it_was_written(server_bus: Bus, wire: Wire, session_id: str) -> None:
     """A number that is read and written again on the way could become another."""
     emit(server_bus, session_id, data={"big": 2**53 + 1, "small": 1e-7, "text": "\u2028é"})
-    [event] = server_bus.session_events(session_id, 0, 10)
+    [event] = kept(server_bus, session_id)
     assert _says(wire) == '{"type":"event","event":' + event.wire.decode() + "}"
 
 

@@ -60,6 +60,19 @@ def test_a_feed_outlives_a_redis_that_hangs(stack: Stack, valkey: RedisPart, ses
     bus.close_connections()
 
 
+def test_a_feed_says_that_redis_is_away_and_back(stack: Stack, valkey: RedisPart, session_id: str) -> None:
+    """While Redis is away a reader would be told that their question waits for a worker, which is not true."""
+    bus = open_bus(stack.settings())
+    with stack.feed(session_id) as client:
+        valkey.stop(kill=True)
+        client.until(lambda frame: frame["type"] == "bus" and frame["status"] == "away", 10)
+        valkey.start()
+        client.until(lambda frame: frame["type"] == "bus" and frame["status"] == "back", 10)
+        ids = emit(bus, session_id, 1)
+        assert _until(client, ids[-1]) == ids
+    bus.close_connections()
+
+
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
 def test_who_comes_back_after_the_web_server_died_misses_nothing(
     stack: Stack, session_id: str, number: signal.Signals

@@ -20,6 +20,8 @@ def _stalled(stack: Stack, session_id: str) -> Wire:
     wire = Wire(stack.url, receive_buffer=4_096)
     reply = wire.upgrade(f"/chat/ws/events/{session_id}")
     assert reply.status == 101
+    # From the first frame on nothing is missed.
+    assert json.loads(wire.frame()[1])["type"] == "connection"
     return wire
 
 

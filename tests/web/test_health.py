@@ -33,7 +33,7 @@ def test_ready_says_that_everything_answers(site: Site) -> None:
     """A platform would send users to a server that cannot answer them."""
     reply = site.get("/readyz", None)
     assert reply.status_code == 200
-    assert reply.json == {"status": "ready", "checks": {"redis": "ok", "database": "ok"}}
+    assert reply.json == {"status": "ready", "checks": {"redis": "ok", "database": "ok", "recorder": "ok"}}
 
 
 def test_ready_says_when_redis_is_down(make_site: Callable[..., Site]) -> None:
@@ -51,9 +51,21 @@ def test_ready_says_when_the_database_is_down(make_site: Callable[..., Site]) ->
     site = make_site(DATABASE_URL=f"postgresql://somebody:secret-word@127.0.0.1:{free_port()}/none")
     reply = site.get("/readyz", None)
     assert reply.status_code == 503
-    assert (reply.json or {})["checks"] == {"redis": "ok", "database": "down"}
+    assert (reply.json or {})["checks"] == {"redis": "ok", "database": "down", "recorder": "ok"}
     assert "secret-word" not in reply.text
     assert site.get("/health", None).status_code == 200
+
+
+def test_ready_says_how_far_the_recorder_is_behind(make_site: Callable[..., Site], session_id: str) -> None:
+    """An operator would learn of a recorder that is behind from missing history only, or lose a good server by it."""
+    site = make_site(SPANFEED_RECORDER_ALARM_EVENTS="3")
+    site.emit(session_id, 2)
+    assert (site.get("/readyz", None).json or {})["checks"]["recorder"] == "ok"
+    site.emit(session_id, 2)
+    reply = site.get("/readyz", None)
+    assert (reply.status_code, (reply.json or {})["checks"]["recorder"]) == (200, "behind: 4 events")
+    site.recorder().run_until_empty()
+    assert (site.get("/readyz", None).json or {})["checks"]["recorder"] == "ok"
 
 
 def test_ready_says_when_the_schema_is_old(make_site: Callable[..., Site], tmp_path: Path) -> None:

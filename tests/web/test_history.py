@@ -95,7 +95,7 @@ def test_a_page_never_has_a_hole_while_recorders_work(make_site: Callable[..., S
     site = make_site(SPANFEED_RECORDER_BATCH_LIMIT_EVENTS="7", SPANFEED_RECORDER_BATCH_WAIT_MS="1")
     history = History(site.settings, site.bus, site.store)
     recorder = site.recorder()
-    recording = threading.Thread(target=recorder.run)
+    recording = threading.Thread(target=recorder.run, daemon=True)
     recording.start()
     try:
         for _ in range(20):

@@ -50,7 +50,7 @@ def test_what_was_announced_is_what_is_stored(recorded: Site, session_id: str) -
     """An auditor would read something else than the user saw."""
     data = {"text": "é 🔍 \"'\\\n", "n": 1.5, "list": [None, True], "big": 2**53}
     recorded.emit(session_id, 3, "tool_search_documents", status=Status.COMPLETED, data=data, text="✅ Done")
-    announced = [event.wire for event in recorded.bus.session_events(session_id, 0, 10)]
+    announced = [event.wire for event in recorded.bus.session_events(session_id, 0, 2**53 - 1, 10)]
     assert recorded.recorder().run_until_empty() == 3
     assert [event.wire for event in events.session_events(recorded.store, session_id, 0, 10)] == announced
 

@@ -22,7 +22,7 @@ from web import query
 from web.auth import Scope, authorize, needs, not_found, principal
 from web.body import parse, read_json
 from web.errors import Problem, invalid
-from web.extensions import limiter, messages_limit, requests_limit
+from web.extensions import limited_messages, limiter, requests_limit
 from web.idempotency import idempotency_key
 from web.replies import answer_json, conversation_json, json_response, message_json
 from web.schemas import ChatRequest
@@ -36,7 +36,7 @@ _METADATA_VALUE_LIMIT_CHARACTERS = 16_384
 
 
 @blueprint.post("/chat/")
-@limiter.limit(messages_limit)
+@limited_messages
 @needs(Scope.WRITE)
 def chat() -> Response:
     """Answers a message from all collections."""
@@ -44,7 +44,7 @@ def chat() -> Response:
 
 
 @blueprint.post("/chat/<collection>")
-@limiter.limit(messages_limit)
+@limited_messages
 @needs(Scope.WRITE)
 def chat_with_collection(collection: str) -> Response:
     """Answers a message from one collection."""
@@ -244,7 +244,7 @@ def cancel_message(session_id: str, message_id: str) -> Response:
 
 
 @blueprint.post("/chat/<session_id>/messages/<message_id>/retry")
-@limiter.limit(messages_limit)
+@limited_messages
 @needs(Scope.WRITE)
 def retry_message(session_id: str, message_id: str) -> Response:
     """Asks a message that failed or was stopped again, as a new message."""

@@ -49,6 +49,11 @@ class Clock:
 
     epoch: str | None
     reset: str | None
+    last_id: int | None = None
+
+    def cursor(self, after: int) -> int | None:
+        """The cursor of an empty page: never ahead of the log, as a time may be that a client has named."""
+        return after if "since" not in request.args else None if self.last_id is None else min(after, self.last_id)
 
 
 def _clock() -> Clock:
@@ -59,8 +64,8 @@ def _clock() -> Clock:
     asked = request.args.get("epoch")
     after = request.args.get("after")
     if after is not None and asked is not None and asked != epoch:
-        return Clock(epoch, "epoch")
-    return Clock(epoch, "future" if after is not None and parse_cursor(after) > last_id else None)
+        return Clock(epoch, "epoch", last_id)
+    return Clock(epoch, "future" if after is not None and parse_cursor(after) > last_id else None, last_id)
 
 
 @blueprint.get("/chat/events/<session_id>")
@@ -78,7 +83,7 @@ def session_events(session_id: str) -> Response:
     if clock.reset is not None:
         after = 0
     found = history.after(session_id, after, limit + 1, filters)
-    return _page(session_id, found[:limit], len(found) > limit, after, clock)
+    return _page(session_id, found[:limit], len(found) > limit, clock.cursor(after), clock)
 
 
 @blueprint.get("/chat/events/<session_id>/latest")

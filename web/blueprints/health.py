@@ -8,7 +8,7 @@ from pipeline.errors import BusUnavailable, SpanfeedError, StoreUnavailable
 from pipeline.store import migrate
 from web.extensions import limiter
 from web.replies import json_response
-from web.state import web_state
+from web.state import WebState, web_state
 
 blueprint = Blueprint("health", __name__)
 
@@ -24,7 +24,10 @@ def health() -> Response:
 @blueprint.get("/readyz")
 @limiter.exempt
 def ready() -> Response:
-    """The process can do its work: Redis and the database answer, and the schema is the newest."""
+    """The process can do its work: Redis and the database answer, and the schema is the newest.
+
+    A recorder that is behind is told, but the process can do its work all the same.
+    """
     state = web_state()
     checks: dict[str, str] = {}
     try:
@@ -38,4 +41,14 @@ def ready() -> Response:
     except (StoreUnavailable, SpanfeedError):
         checks["database"] = "down"
     good = all(word == "ok" for word in checks.values())
+    if checks["redis"] == "ok":
+        checks["recorder"] = _recorder(state)
     return json_response({"status": "ready" if good else "not ready", "checks": checks}, 200 if good else 503)
+
+
+def _recorder(state: WebState) -> str:
+    try:
+        backlog = state.bus.log.backlog()
+    except SpanfeedError:
+        return "unknown"
+    return "ok" if backlog < state.settings.recorder_alarm_events else f"behind: {backlog} events"

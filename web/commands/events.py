@@ -6,6 +6,8 @@ import click
 
 from pipeline.store import events as stored
 from pipeline.store.retention import apply_retention, cleanup_older_than
+from web.commands.dead_letters import letters
+from web.commands.export import export
 from web.commands.opened import explained, opened
 
 _LONGEST_HOURS = 876_000
@@ -15,6 +17,10 @@ _LONGEST_HOURS = 876_000
 @click.group()
 def events() -> None:
     """The stored events."""
+
+
+events.add_command(letters)
+events.add_command(export)
 
 
 @events.command()

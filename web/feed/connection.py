@@ -13,6 +13,7 @@ import contextlib
 import dataclasses
 import logging
 import os
+import random
 import select
 import socket
 import time
@@ -29,6 +30,7 @@ from pipeline.errors import BusUnavailable, InvalidEvent, StoreUnavailable
 from pipeline.event import Event
 from pipeline.settings import Settings
 from pipeline.store.events import Filters
+from web.closing import closing
 from web.feed import frames
 from web.feed.history import History, wanted
 from web.feed.listener import Listener, Mailbox
@@ -39,6 +41,8 @@ _RECEIVE_BYTES = 4_096
 _REPLAY_PAGE_EVENTS = 500
 _TICK_SECONDS = 1.0
 _AGAIN_SECONDS = 0.5
+# Whoever was connected comes back spread over this time, so that the next server is not stormed.
+_RETRY_LIMIT_MS = 1_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,9 +80,11 @@ class Connection:
         self._out = bytearray()
         self._inbound = ""
         self._last_id = 0
+        self._epoch = ""
         self._closing = False
         self._progress_at = self._heard_at = time.monotonic()
         self._catch_up_at: float | None = None
+        self._bus_away = False
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_in, False)
         os.set_blocking(self._wake_out, False)
@@ -95,7 +101,10 @@ class Connection:
         with contextlib.suppress(OSError):
             self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
-            with listener.following(session_channel(self._wish.session_id), self.mailbox):
+            with (
+                closing.telling(self._wake),
+                listener.following(session_channel(self._wish.session_id), self.mailbox),
+            ):
                 self._greet()
                 self._serve()
         except BusUnavailable:
@@ -111,6 +120,7 @@ class Connection:
     def _greet(self) -> None:
         wish = self._wish
         epoch, last_id = self._bus.clock()
+        self._epoch = epoch
         self._out += frames.connected(wish.session_id, epoch, last_id)
         if wish.after is None:
             self._last_id = last_id
@@ -121,7 +131,10 @@ class Connection:
             self._last_id = 0 if reason else wish.after
             self._out += frames.hello(self._last_id, epoch)
             self._catch_up_at = time.monotonic()
-        for message_id in self._open_messages(wish.session_id):
+        self._give_answers()
+
+    def _give_answers(self) -> None:
+        for message_id in self._open_messages(self._wish.session_id):
             run = self._bus.run_state(message_id)
             if run.status == "live" and run.answer:
                 self._out += frames.answer_so_far(message_id, run.tries, run.answer)
@@ -143,6 +156,9 @@ class Connection:
         poller.register(self._wake_in, select.POLLIN)
         while not self._closing or self._out:
             self._fill()
+            if closing.begun:
+                pause_ms = random.randint(0, _RETRY_LIMIT_MS)  # noqa: S311 - jitter needs no secrecy
+                self._end(frames.RESTART, f"the server restarts, try again in {pause_ms} ms")
             now = time.monotonic()
             self._check_deadlines(now)
             poller.modify(self._socket, select.POLLIN | (select.POLLOUT if self._out else 0))
@@ -174,6 +190,9 @@ class Connection:
         """Takes what waits, as long as the client keeps up."""
         if self._closing or len(self._out) >= _OUT_LIMIT_BYTES:
             return
+        if self.mailbox.bus_away is not self._bus_away:
+            self._bus_away = not self._bus_away
+            self._queue(frames.bus(self._bus_away))
         if self._catch_up_at is not None:
             if time.monotonic() >= self._catch_up_at:
                 self._catch_up()
@@ -198,9 +217,29 @@ class Connection:
         except InvalidEvent:
             return False
 
+    def _check_epoch(self) -> None:
+        """Begins anew when the log has: an id says nothing about what came after it in another epoch."""
+        try:
+            epoch, last_id = self._bus.clock()
+        except BusUnavailable:
+            # Once Redis is back, every feed falls behind and comes here again.
+            return
+        if epoch == self._epoch:
+            return
+        self._epoch = epoch
+        if self._wish.after is None:
+            # Whoever asked for what is new only, may not know a reset, and would take the replay for news.
+            self._last_id = min(self._last_id, last_id)
+            return
+        self._queue(frames.reset("epoch", epoch, last_id))
+        self._queue(frames.hello(0, epoch))
+        self._last_id = 0
+        self._give_answers()
+
     def _catch_up(self) -> None:
         """Replays one page of the record; the next follows when the client has read it."""
         try:
+            self._check_epoch()
             page = self._history.after(self._wish.session_id, self._last_id, _REPLAY_PAGE_EVENTS, self._wish.filters)
         except StoreUnavailable:
             # The feed goes on when the database is back: an event must not be passed over.
@@ -253,7 +292,7 @@ class Connection:
     def _hear(self, message: TextMessage) -> None:
         # A frame that the client leaves open counts, too: its pieces are added up.
         self._inbound += str(message.data)
-        if len(self._inbound) > self._settings.feed_frame_limit_bytes:
+        if len(self._inbound.encode()) > self._settings.feed_frame_limit_bytes:
             self._end(frames.TOO_BIG, "a frame was too long")
             return
         if not message.message_finished:

@@ -80,6 +80,11 @@ def reset(reason: str, epoch: str, last_id: int) -> bytes:
     return json_text({"type": "reset", "reason": reason, "epoch": epoch, "last_id": last_id})
 
 
+def bus(away: bool) -> bytes:
+    """Says that the server has lost its event bus, or has it again: what was accepted waits there meanwhile."""
+    return json_text({"type": "bus", "status": "away" if away else "back", "timestamp": now_text()})
+
+
 def keepalive() -> bytes:
     """Sent when the client has been silent."""
     return json_text({"type": "keepalive", "timestamp": now_text()})

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from pipeline.bus import Bus
-from pipeline.errors import BusUnavailable
+from pipeline.errors import BusUnavailable, InvalidEvent
 from pipeline.event import Event
 from pipeline.settings import Settings
 from pipeline.store import Store, events
@@ -50,11 +51,28 @@ class History:
     def after(self, session_id: str, after: int, limit: int, filters: Filters = Filters()) -> list[Event]:
         """The oldest `limit` events behind `after`, ascending. Raises StoreUnavailable.
 
-        Without Redis only what is stored is given.
+        Without Redis only what is stored is given, up to the first hole.
         """
         newest, tail = self._tail(session_id, after, filters)
+        if newest is None:
+            return self._without_holes(session_id, after, limit, filters)
         stored = events.session_events(self._store, session_id, after, limit, filters, newest)
         return _merged(stored, tail)[:limit]
+
+    def _without_holes(self, session_id: str, after: int, limit: int, filters: Filters) -> list[Event]:
+        """What is stored behind `after` up to the first number that is missing: it may not be stored yet.
+
+        A number 1 is no hole: numbering begins anew when Redis has lost its data.
+        """
+        before = events.latest_session_events(self._store, session_id, 1, upto=after)
+        expected = (before[0].seq or 0) + 1 if before else 1
+        found: list[Event] = []
+        for event in events.session_events(self._store, session_id, after, limit):
+            if event.seq not in {expected, 1}:
+                break
+            expected = event.seq + 1
+            found.append(event)
+        return list(filter(wanted(filters), found))
 
     def latest(self, session_id: str, count: int, filters: Filters = Filters()) -> list[Event]:
         """The newest `count` events, ascending. Raises StoreUnavailable."""
@@ -78,19 +96,28 @@ class History:
         """What the log has of the session before its stream begins: the stream keeps only so many, for so long."""
         first_held = self._bus.first_session_id(session_id)
         before = newest + 1 if first_held is None else first_held
+        behind = after
         mark = f'"session_id":"{session_id}"'.encode()
-        found: list[Event] = []
+        # By id: an entry that was written a second time holds an event that was given before.
+        found: dict[int, Event] = {}
         while after + 1 < before and len(found) < _TAIL_LIMIT_EVENTS:
             entries = self._bus.log.read_log(after, before, _LOG_PAGE_ENTRIES)
-            found += [
-                event
-                for event in (Event.from_wire(e.wire) for e in entries if e.wire is not None and mark in e.wire)
-                if event.seq is not None
-            ]
+            found |= {
+                event.id: event
+                for event in _readable(e.wire for e in entries if e.wire is not None and mark in e.wire)
+                if event.seq is not None and behind < event.id < before
+            }
             if len(entries) < _LOG_PAGE_ENTRIES:
                 break
             after = int(entries[-1].entry_id.partition("-")[0])
-        return found
+        return [found[event_id] for event_id in sorted(found)]
+
+
+def _readable(wires: Iterable[bytes]) -> Iterator[Event]:
+    """The events; what is none will lie with the dead letters and must not hold a feed up until then."""
+    for wire in wires:
+        with contextlib.suppress(InvalidEvent):
+            yield Event.from_wire(wire)
 
 
 def _merged(first: Sequence[Event], second: Sequence[Event]) -> list[Event]:

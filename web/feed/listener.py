@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from pipeline.bus import Bus, Frame, Subscription
+from pipeline.bus.keys import EPOCHS
 from pipeline.errors import BusUnavailable
 
 logger = logging.getLogger(__name__)
@@ -35,6 +36,8 @@ class Mailbox:
         self._limit_bytes = limit_bytes
         self._behind = False
         self._wake = wake
+        self.bus_away = False
+        """Whether the process has lost Redis and not heard of it again."""
 
     def put(self, frame: Frame) -> None:
         """Adds a frame; without room everything that waits is dropped and the reader told to catch up."""
@@ -52,6 +55,11 @@ class Mailbox:
         """Says that frames were missed."""
         with self._lock:
             self._mark_behind()
+        self._wake()
+
+    def tell_bus(self, away: bool) -> None:
+        """Says that the process has lost Redis, or has it again."""
+        self.bus_away = away
         self._wake()
 
     def _mark_behind(self) -> None:
@@ -139,6 +147,9 @@ class Listener:
                 self._subscription = None
                 for confirmed in self._confirmed.values():
                     confirmed.clear()
+                mailboxes = [mailbox for followers in self._mailboxes.values() for mailbox in followers]
+            for mailbox in mailboxes:
+                mailbox.tell_bus(away=True)
             time.sleep(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
@@ -154,11 +165,20 @@ class Listener:
             got = subscription.read(_READ_SECONDS)
             if isinstance(got, str):
                 self._confirm(got)
+            elif got is not None and got.channel == EPOCHS:
+                self._all_fall_behind()
             elif got is not None:
                 with self._lock:
                     mailboxes = list(self._mailboxes.get(got.channel, ()))
                 for mailbox in mailboxes:
                     mailbox.put(got)
+
+    def _all_fall_behind(self) -> None:
+        """The log's epoch has changed: everybody looks what that means for what they have read."""
+        with self._lock:
+            mailboxes = [mailbox for followers in self._mailboxes.values() for mailbox in followers]
+        for mailbox in mailboxes:
+            mailbox.fall_behind()
 
     def _confirm(self, channel: str) -> None:
         with self._lock:
@@ -170,4 +190,5 @@ class Listener:
         for mailbox in mailboxes:
             # A channel may have been left for a moment (an outage, or left and followed again at once): whoever
             # reads it looks into the record, which mostly holds nothing new.
+            mailbox.tell_bus(away=False)
             mailbox.fall_behind()

@@ -1,0 +1,1 @@
+"""What `spanfeed doctor` looks at, one subject a file, and how it looks: at everything at once, with a deadline."""
