@@ -74,6 +74,7 @@ class LiveFeed implements Feed {
   private failures = 0;
   private status: FeedStatus = "connecting";
   private lostAt: number | null;
+  private busAway = false;
   private snapshot: FeedSnapshot | null = null;
 
   constructor(private readonly options: ConnectOptions) {
@@ -96,6 +97,7 @@ class LiveFeed implements Feed {
       },
       onChange: () => this.changed(),
       onReset: (reason) => this.afterReset(reason),
+      onBus: (away) => this.meetBus(away),
       onStuck: () => this.dropSocket(),
     });
     this.stopWaking = onWake(() => this.wake());
@@ -110,6 +112,7 @@ class LiveFeed implements Feed {
     this.snapshot ??= {
       status: this.status,
       lostAt: this.lostAt,
+      busAway: this.busAway,
       lastId: this.reader.cursor.lastId,
       epoch: this.reader.cursor.epoch,
       missed: this.reader.cursor.missed,
@@ -187,7 +190,14 @@ class LiveFeed implements Feed {
     this.emitter.emit("frame", frame);
   }
 
+  private meetBus(away: boolean): void {
+    if (away === this.busAway) return;
+    this.busAway = away;
+    this.changed();
+  }
+
   private afterLive(): void {
+    this.meetBus(false);
     this.stopPolling();
     this.stable.set(STABLE_MS, () => {
       this.failures = 0;

@@ -24,6 +24,7 @@ const wellFormed: Record<Frame["type"], (raw: Raw) => boolean> = {
   answer: (raw) => isAnswerPart(raw) && isText(raw["text"]),
   answer_reset: isAnswerPart,
   reset: () => true,
+  bus: (raw) => isText(raw["status"]),
   keepalive: () => true,
   pong: () => true,
 };

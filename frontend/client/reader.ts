@@ -11,6 +11,8 @@ export interface ReaderHandlers {
   onEvent(event: FeedEvent): void;
   onChange(): void;
   onReset(reason: string | null): void;
+  /** Whether the server can reach its event bus; without it nothing goes on, and what is kept is all that is told. */
+  onBus(away: boolean): void;
   /** A hole could not be asked for: the connection must start again from the cursor. */
   onStuck(): void;
 }
@@ -53,6 +55,9 @@ export class Reader {
       case "event":
         this.hearEvent(frame.event);
         return;
+      case "bus":
+        this.handlers.onBus(frame.status === "away");
+        return;
       default:
         this.become(fold(this.state, frame));
     }
@@ -66,6 +71,7 @@ export class Reader {
       const life = this.life;
       const page = await this.handlers.fetchPage({ after: lastId, epoch });
       if (life !== this.life) return count;
+      this.handlers.onBus(page.epoch === null);
       // From the very start there is nothing left to forget: a reset then would be told for ever.
       if (page.reset && (lastId > 0 || epoch !== null)) this.reset(page.reason ?? null, page.epoch ?? null);
       else this.meetEpoch(page.epoch);
@@ -155,7 +161,7 @@ export class Reader {
     this.handlers.onChange();
   }
 
-  private meetEpoch(epoch: string | undefined): void {
+  private meetEpoch(epoch: string | null | undefined): void {
     if (!epoch) return;
     if (this.cursor.epoch !== null && this.cursor.epoch !== epoch) this.reset("epoch", epoch);
     else this.cursor.epoch = epoch;

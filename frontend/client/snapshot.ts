@@ -10,6 +10,8 @@ export interface FeedSnapshot {
   status: FeedStatus;
   /** Since when nothing has come through; null while the feed works. */
   lostAt: number | null;
+  /** The server answers, but cannot reach its event bus: what is accepted waits there until it can. */
+  busAway: boolean;
   lastId: number;
   epoch: string | null;
   missed: number;

@@ -78,6 +78,12 @@ export interface ResetFrame {
   last_id?: number;
 }
 
+/** The server has lost its event bus, or has it again: until then nothing goes on, and nothing is lost. */
+export interface BusFrame {
+  type: "bus";
+  status: "away" | "back";
+}
+
 export interface QuietFrame {
   type: "keepalive" | "pong";
 }
@@ -90,6 +96,7 @@ export type Frame =
   | AnswerFrame
   | AnswerResetFrame
   | ResetFrame
+  | BusFrame
   | QuietFrame;
 
 export interface EventPage {
@@ -98,7 +105,8 @@ export interface EventPage {
   total_count: number;
   has_more: boolean;
   next_after?: number | null;
-  epoch?: string;
+  /** Null while the event bus is away: the page then holds what the database has. */
+  epoch?: string | null;
   /** The cursor was of no use; these are the session's first events. */
   reset?: boolean;
   reason?: string;

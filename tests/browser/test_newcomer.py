@@ -117,3 +117,28 @@ def test_reload_in_mid_answer(make_stack: Callable[..., Stack], page: Page) -> N
         model.release(15)
         expect(card).to_have_attribute("data-state", "answered", timeout=15_000)
         expect(card.get_by_test_id("answer")).to_contain_text("".join(words).strip())
+
+
+def test_the_bus_is_away(make_stack: Callable[..., Stack], browser: Browser) -> None:
+    """Without this a reader would not know that their question is kept while Redis is away, and answered after."""
+    _built()
+    stack = make_stack()
+    stack.add_document("house.md", LAMP)
+    stack.start()
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(stack.url)
+    _ask(page, "What does the hall lamp Brightwick do when the door is open?")
+    expect(page.get_by_test_id("card").last).to_have_attribute("data-state", "answered", timeout=15_000)
+    stack.redis.stop()
+    _ask(page, "and how do I turn it off?")
+    expect(page.locator('[data-state="bus-away"]')).to_contain_text("kept", timeout=40_000)
+    card = page.get_by_test_id("card").nth(1)
+    expect(card).to_have_attribute("data-state", "running")
+    _picture(page, "bus-away")
+    stack.redis.start()
+    stack.revive("worker")
+    expect(card).to_have_attribute("data-state", "answered", timeout=40_000)
+    expect(card.get_by_test_id("answer")).to_contain_text("press the copper button twice")
+    expect(page.get_by_test_id("connection")).to_have_count(0, timeout=40_000)
+    context.close()

@@ -52,6 +52,7 @@ export const en: Texts = {
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
   polling: "No live connection: looking for news every few seconds.",
+  busAway: "The server is waiting for one of its parts. What you have asked is kept, and goes on when that is back.",
   unreachable: "The server cannot be reached.",
   kept: "Your question has been kept; please send it again.",
   refused: "The server did not accept this request.",

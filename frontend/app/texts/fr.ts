@@ -52,6 +52,8 @@ export const fr: Texts = {
   connecting: "Connexion…",
   reconnecting: "Reconnexion…",
   polling: "Pas de connexion en direct : vérification toutes les quelques secondes.",
+  busAway:
+    "Le serveur attend l’un de ses composants. Vos questions sont conservées et reprendront dès son retour.",
   unreachable: "Le serveur est injoignable.",
   kept: "Votre question est conservée ; veuillez la renvoyer.",
   refused: "Le serveur n’a pas accepté cette demande.",

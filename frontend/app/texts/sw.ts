@@ -52,6 +52,7 @@ export const sw: Texts = {
   connecting: "Inaunganisha…",
   reconnecting: "Inaunganisha tena…",
   polling: "Hakuna muunganisho wa moja kwa moja: habari zinatafutwa kila baada ya sekunde chache.",
+  busAway: "Seva inasubiri sehemu yake moja. Ulichouliza kimehifadhiwa, na kitaendelea itakaporudi.",
   unreachable: "Seva haipatikani.",
   kept: "Swali lako limehifadhiwa; tafadhali litume tena.",
   refused: "Seva haikukubali ombi hili.",

@@ -44,6 +44,7 @@ export interface Texts {
   connecting: string;
   reconnecting: string;
   polling: string;
+  busAway: string;
   unreachable: string;
   kept: string;
   refused: string;

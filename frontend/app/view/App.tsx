@@ -43,14 +43,15 @@ function Page({ chat, language, onLanguage }: PageProps) {
   const message = (turn: (typeof turns)[number]) =>
     turn.messageId === null ? undefined : feed?.state.messages[turn.messageId];
   // A feed that has just come back may still be telling what was missed.
-  const live = useSteady(feed?.status === "live" || feed?.status === "polling", SETTLED_MS);
+  const working = (feed?.status === "live" || feed?.status === "polling") && !feed.busAway;
+  const live = useSteady(working, SETTLED_MS);
   const retried = useMemo(() => new Set(turns.map((turn) => turn.retryOf)), [turns]);
   const clockOffsetMs = feed?.clockOffsetMs ?? 0;
   useFollow(turns.length);
   return (
     <div className="page" data-connection={feed?.status ?? "connecting"} data-session={sessionId ?? undefined}>
       <Header onLanguage={onLanguage} onNew={() => chat.startAnew()} />
-      <Connection status={feed?.status ?? null} lostAt={lostAt} />
+      <Connection status={feed?.status ?? null} lostAt={lostAt} busAway={feed?.busAway ?? false} />
       <main className="conversation" aria-label={t.conversation}>
         {sessionId !== null && turns.length === 0 && <Welcome />}
         {turns.map((turn) => (

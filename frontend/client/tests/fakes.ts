@@ -97,7 +97,7 @@ export class FakeSocket implements SocketLike {
 /** A server with a log; `log` is what it would answer to a poll. */
 export class FakeServer {
   log: FeedEvent[] = [];
-  epoch: string | undefined = undefined;
+  epoch: string | null | undefined = undefined;
   pageSize = 500;
   /** Which cursors cannot be resumed from: they are answered from the start. */
   stale: (after: number) => boolean = () => false;

@@ -183,6 +183,30 @@ test("after three failures it polls, and leaves polling when the WebSocket is ba
   feed.close();
 });
 
+test("a server without its event bus is told apart from one that is gone", async () => {
+  const { feed, clock, server } = await bench();
+  server.epoch = null;
+  for (let turn = 0; turn < 3; turn += 1) {
+    FakeSocket.last.drop(1012);
+    await clock.pass(4000);
+  }
+  assert.deepEqual([feed.getSnapshot().status, feed.getSnapshot().busAway], ["polling", true]);
+  server.epoch = "e1";
+  await clock.pass(6000);
+  assert.equal(feed.getSnapshot().busAway, false);
+  server.epoch = null;
+  const dialled = FakeSocket.all.length;
+  for (let waited = 0; waited < 60_000 && FakeSocket.all.length === dialled; waited += 100) await clock.pass(100);
+  assert.equal(feed.getSnapshot().busAway, true);
+  FakeSocket.last.accept();
+  assert.deepEqual([feed.getSnapshot().status, feed.getSnapshot().busAway], ["live", false]);
+  FakeSocket.last.say({ type: "bus", status: "away" });
+  assert.deepEqual([feed.getSnapshot().status, feed.getSnapshot().busAway], ["live", true]);
+  FakeSocket.last.say({ type: "bus", status: "back" });
+  assert.equal(feed.getSnapshot().busAway, false);
+  feed.close();
+});
+
 test("polling reads page after page, and rests when nothing happens", async () => {
   const { feed, clock, server, ids } = await bench({ transports: ["poll"] });
   server.pageSize = 10;
