@@ -13,7 +13,7 @@ PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-re
 	! -name '*.tsbuildinfo' -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev page run test test-programs lint format lock clean again
+.PHONY: help setup setup-dev page run test test-programs faults faults-meta lint format lock clean again
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -34,10 +34,18 @@ page: web/static/app/.built ## Builds the page, with a Node.js of its own where 
 
 test: setup-dev page test-programs lint ## Runs every check and every test.
 	@$(NODE) npm --prefix frontend test
-	@$(VENV)/bin/python -m pytest
+	@$(VENV)/bin/python -m pytest -n 3 --dist worksteal
 
 test-programs: setup-dev
 	@scripts/test-programs.sh
+
+faults: setup-dev test-programs ## Injects 300 faults over three seeds and judges what is left.
+	@$(VENV)/bin/python -m tests.faults --seed 1 --faults 100
+	@$(VENV)/bin/python -m tests.faults --seed 2 --faults 100 --database postgresql
+	@$(VENV)/bin/python -m tests.faults --seed 3 --faults 100 --database postgresql --profile always
+
+faults-meta: setup-dev test-programs ## Takes four protections away, one by one; each must be missed.
+	@$(VENV)/bin/python -m tests.faults.meta
 
 lint: setup-dev frontend/node_modules/.installed ## Checks style, types and the direction of imports.
 	@$(VENV)/bin/ruff check
