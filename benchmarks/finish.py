@@ -7,9 +7,15 @@ import os
 from typing import Any
 
 import redis
-from celery import Task
+from celery import Task, signals
 
 DONE = "benchmark.done"
+READY = "benchmark: consuming"
+
+
+@signals.worker_ready.connect(weak=False)
+def _say_so(**_: Any) -> None:
+    print(READY, flush=True)
 
 
 @functools.cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -44,6 +45,21 @@ class Program:
     def cpu_seconds(self) -> float:
         """User and system time of the process and its living children."""
         return cpu_seconds(self._top)
+
+    def says(self, word: str) -> bool:
+        """Whether its output so far holds `word`."""
+        return word.encode() in self.log.read_bytes()
+
+    def contains(self, process_id: int) -> bool:
+        """Whether the process is this one or one of its children."""
+        with contextlib.suppress(ProcessLookupError):
+            return os.getpgid(process_id) == self._process.pid
+        return False
+
+    def kill(self) -> None:
+        """Kills the process and its children at once, as they go with their machine."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(_STOP_SECONDS)
 
     def stop(self) -> None:
         """Ends the process and whatever is left of its children."""
