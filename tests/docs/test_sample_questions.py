@@ -78,8 +78,10 @@ ANSWERED = [
     Asked("Does it work offline?", "how-to/stop-and-restart.md", "works offline, without any network"),
     Asked("Where are the logs?", "how-to/look-at-flower-and-traces.md", "each process writes its log to var/logs"),
     Asked("How do I back up my data?", "how-to/stop-and-restart.md", "copy the home folder"),
-    Asked("How do I cancel a message?", "how-to/troubleshoot.md", "You cannot cancel a message"),
-    Asked("What happens if Redis goes down?", "how-to/use-postgresql-and-redis.md", "no message can be accepted"),
+    Asked("How do I cancel a message?", "how-to/troubleshoot.md", "press Stop on the page"),
+    Asked(
+        "What happens if Redis goes down?", "how-to/use-postgresql-and-redis.md", "Messages are accepted all the same"
+    ),
     Asked("What happens when the recorder stops?", "explanation/nothing-missed.md", "the feed goes on"),
     Asked("Can I use my GovStack frontend?", "how-to/connect-a-frontend.md", "once it has the new base URL and key"),
     Asked("What is the licence?", "index.md", "Apache License, version 2.0"),
