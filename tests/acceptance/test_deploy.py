@@ -103,7 +103,9 @@ class Reader(threading.Thread):
             # The process is gone; the other one is asked.
             return False
         except httpx.HTTPError as error:
-            self.cuts.append(repr(error))
+            # A connection that the ending process had not taken yet is reset by the kernel: nobody has seen it.
+            if not (isinstance(error, httpx.ReadError) and "reset by peer" in str(error)):
+                self.cuts.append(repr(error))
             return False
 
     def _follow(self) -> bool:

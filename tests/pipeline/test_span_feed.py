@@ -181,8 +181,8 @@ def test_without_redis_the_work_goes_on(stage: Stage, valkey: RedisPart) -> None
     valkey.stop()
     with use_stage_span(stage.span, Context()):
         stage.tracer.start_span("quiet").end()
-    assert [span.name for span in stage.exported.get_finished_spans()] == ["quiet"]
-    valkey.start()
+        assert [span.name for span in stage.exported.get_finished_spans()] == ["quiet"]
+        valkey.start()
     wait_for(lambda: not stage.emitter.pending, "the sending of the spool")
     assert shape(stage.events()) == [("span", "started"), ("span", "completed")]
 
