@@ -28,6 +28,11 @@ def _id(entry_id: bytes) -> int:
     return int(entry_id.partition(b"-")[0])
 
 
+def _place(entry_id: bytes) -> tuple[int, int]:
+    number, _, place = entry_id.partition(b"-")
+    return int(number), int(place)
+
+
 def _entries(raw: Any) -> list[Entry]:
     # A trimmed entry that is still pending comes back with no fields.
     return [Entry(entry_id.decode(), (fields or {}).get(b"e")) for entry_id, fields in raw]
@@ -121,9 +126,13 @@ class Log:
         if isinstance(groups, Exception) or isinstance(pending, Exception):
             # No log, or no group: nothing is known to be stored.
             return 0
-        delivered = next(_id(g["last-delivered-id"]) for g in groups if g["name"] == keys.RECORDERS.encode())
-        lowest = min(delivered + 1, _id(pending["min"])) if pending["pending"] else delivered + 1
-        return int(asking(lambda: self._client.xtrim(keys.LOG, minid=f"{lowest}-0", approximate=True)))
+        delivered = next(_place(g["last-delivered-id"]) for g in groups if g["name"] == keys.RECORDERS.encode())
+        # The very next place: whoever writes past the scripts may write several entries under one number.
+        lowest = (delivered[0], delivered[1] + 1)
+        if pending["pending"]:
+            lowest = min(lowest, _place(pending["min"]))
+        minid = f"{lowest[0]}-{lowest[1]}"
+        return int(asking(lambda: self._client.xtrim(keys.LOG, minid=minid, approximate=True)))
 
     def _group_and_pending(self) -> list[Any]:
         with self._client.pipeline(transaction=True) as pipe:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.parts.redis_part import RedisPart
 from tests.parts.stack import STAGES, Stack
+from tests.parts.waiting import wait_for
 
 TURNIPS = "# Zebras\n\nThe blue zebra Quillon eats exactly seven turnips a day.\n"
 QUESTION = "How many turnips does the zebra Quillon eat?"
@@ -54,7 +55,10 @@ def test_a_killed_child_does_not_cost_the_answer(mortal_stack: Stack, stage: str
     reply = stack.ask(QUESTION, session_id)
     assert reply.status_code == 200, reply.text
     assert "seven turnips" in reply.json()["answer"]
-    assert armed.exists()
+    # The reply may come before the child has come to its end, or another one has ended the stage for it.
+    wait_for(armed.exists, "the child's death")
+    with stack.feed(session_id, after=0) as feed:
+        feed.until_ended(reply.json()["message_id"])
     stack.settled()
     _check_endings(stack.events(session_id))
     with stack.client() as client:

@@ -102,6 +102,19 @@ def test_trim_drops_only_what_is_stored(bus: Bus) -> None:
     assert bus.log.backlog() == 0
 
 
+def test_trim_spares_what_was_written_under_the_same_number(bus: Bus, raw: redis.Redis) -> None:
+    """An entry that another program wrote would vanish instead of being kept with the dead letters."""
+    # Entries of this size fill a node of the stream, which is dropped as a whole.
+    large = {"e": b"x" * 5_000}
+    raw.xadd(keys.LOG, large, "7-0")
+    bus.log.join()
+    bus.log.acknowledge(bus.log.read_new("a", 10, 0))
+    raw.xadd(keys.LOG, large, "7-1")
+    raw.xadd(keys.LOG, large, "8-0")
+    bus.log.trim()
+    assert [entry.entry_id for entry in bus.log.read_new("a", 10, 0)] == ["7-1", "8-0"]
+
+
 def test_trim_before_anybody_reads_drops_nothing(bus: Bus) -> None:
     """A recorder that starts late would find an empty log."""
     written = fill(bus, 250)
