@@ -85,6 +85,15 @@ class Settings:
     feed_sockets_per_session_limit: int = _setting(
         50, "SPANFEED_FEED_SOCKETS_PER_SESSION_LIMIT", "Open feeds per session and process.", "sockets"
     )
+    relays: int = _setting(
+        1, "SPANFEED_RELAYS", "Relays, each of which serves its share of sessions; 0: none.", "relays"
+    )
+    relay_sockets_limit: int = _setting(
+        20_000, "SPANFEED_RELAY_SOCKETS_LIMIT", "Open feeds per relay; above: 503.", "sockets"
+    )
+    relay_threads: int = _setting(
+        4, "SPANFEED_RELAY_THREADS", "Threads of a relay that read what clients missed.", "threads"
+    )
     feed_keepalive_seconds: float = _setting(
         30.0, "SPANFEED_FEED_KEEPALIVE_SECONDS", "A keepalive frame after so long without a client message.", "s"
     )

@@ -8,6 +8,7 @@ import sys
 import click
 
 from pipeline import settings as settings_table
+from pipeline.errors import SettingError
 from pipeline.settings import Settings
 from web.commands.db import db
 from web.commands.doctor import doctor
@@ -51,6 +52,21 @@ def record() -> None:
 
     settings = _load()
     run_until_signal(settings, open_bus(settings), open_store(settings))
+
+
+@main.command()
+@click.option(
+    "--number", type=click.IntRange(min=0), default=0, help="Which of the relays this is; the first one is 0."
+)
+@explained
+def relay(number: int) -> None:
+    """Serve the open feeds whose sockets web processes hand over, until told to stop."""
+    from web.relay.process import run_until_signal
+    from web.relay.sockets import are_possible
+
+    if not are_possible():
+        raise SettingError("A relay needs Linux; without one, threads of the web processes serve the feeds")
+    run_until_signal(_load(), number)
 
 
 @main.command()

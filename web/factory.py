@@ -14,7 +14,7 @@ from pipeline.settings import Settings
 from pipeline.store import open_store
 from pipeline.tracing import Tracing
 from web import auth, errors, extensions, headers
-from web.blueprints import chat, events, health, page
+from web.blueprints import chat, events, health, page, stream
 from web.blueprints import feed as feed_routes
 from web.cli import register_commands
 from web.feed.listener import Listener
@@ -71,7 +71,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     headers.register(app)
     auth.register(app)
     extensions.register(app)
-    for blueprint in (chat.blueprint, events.blueprint, feed_routes.blueprint, health.blueprint, page.blueprint):
-        app.register_blueprint(blueprint)
+    for routes in (chat, events, feed_routes, stream, health, page):
+        app.register_blueprint(routes.blueprint)
     register_commands(app.cli)
     return app

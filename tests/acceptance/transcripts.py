@@ -10,7 +10,8 @@ from sqlalchemy import text
 
 from pipeline.store import events as stored
 from tests.parts.otlp_part import OtlpPart
-from tests.parts.stack import Stack
+from tests.parts.stack import KEY, Stack
+from tests.parts.stream_client import StreamClient
 from tests.parts.waiting import wait_for
 
 Line = dict[str, Any]
@@ -57,12 +58,15 @@ def side_by_side(lines: list[Line]) -> list[Line]:
 
 
 def compare_everywhere(stack: Stack, session_id: str, message_id: str, live: list[dict[str, Any]], name: str) -> None:
-    """The run as the WebSocket told it, as polling and as the database have it, and as the transcript wants it."""
+    """The run as WebSocket, stream, polling and database have it, and as the transcript wants it."""
     live = [event for event in live if event["message_id"] == message_id]
     assert side_by_side(told(live)) == side_by_side(golden(name)), json.dumps(told(live), indent=0)
     polled = [event for event in stack.events(session_id) if event["message_id"] == message_id]
     assert [event["id"] for event in polled] == [event["id"] for event in live]
     assert polled == live
+    with StreamClient(stack.url, session_id, KEY, after=0) as stream:
+        stream.until_id(live[-1]["id"])
+    assert [event for event in stream.events if event["message_id"] == message_id] == live
     stack.settled()
     rows = stored.session_events(stack.store, session_id, 0, 1_000)
     kept = [json.loads(event.wire) for event in rows if event.message_id == message_id]

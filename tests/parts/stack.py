@@ -71,8 +71,10 @@ class Stack:
         self.processes[name] = process
         return process
 
-    def start(self, *, worker: bool = True, recorder: bool = True) -> Stack:
-        """Starts web, and a worker and a recorder unless told otherwise; waits until they answer."""
+    def start(self, *, worker: bool = True, recorder: bool = True, relay: bool = False) -> Stack:
+        """Starts web, a worker and a recorder unless told otherwise, a relay if told; waits until they answer."""
+        if relay:
+            self.start_relay()
         self.start_web(wait=False)
         if worker:
             self.start_worker(wait=False)
@@ -115,6 +117,13 @@ class Stack:
     def wait_worker(self, name: str) -> None:
         """Waits until the worker consumes."""
         wait_for(lambda: " ready." in self.log(name), f"the worker's readiness; its log: {self.log(name)}", 30)
+
+    def start_relay(self, number: int = 0) -> None:
+        """Starts a relay and waits until sockets can be handed over to it."""
+        name = f"relay-{number}" if number else "relay"
+        before = self.log(name).count("serves feeds")
+        self.spawn(name, "spanfeed", "relay", "--number", str(number))
+        wait_for(lambda: self.log(name).count("serves feeds") > before, f"the relay; its log: {self.log(name)}")
 
     def start_recorder(self) -> None:
         """Starts the recorder."""

@@ -89,6 +89,7 @@ def test_the_procfile_names_every_process() -> None:
     lines = dict(line.split(": ", 1) for line in (ROOT / "Procfile").read_text().splitlines())
     assert lines == {
         "web": "gunicorn -c web/gunicorn_config.py web.wsgi:app",
+        "relay": "spanfeed relay",
         "worker": "spanfeed worker",
         "beat": "spanfeed beat",
         "recorder": "spanfeed record",

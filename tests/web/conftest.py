@@ -63,35 +63,60 @@ def session_id() -> str:
     return str(uuid.uuid4())
 
 
-@pytest.fixture(scope="session")
-def server(shared_valkey: RedisPart, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A real web server without worker and recorder, for all tests that do not harm it."""
-    stack = Stack(
-        tmp_path_factory.mktemp("server"),
-        shared_valkey,
-        GOVSTACK_API_KEY=APP_KEY,
-        GOVSTACK_ADMIN_API_KEY=ADMIN_KEY,
-        SPANFEED_ALLOWED_ORIGINS="https://chat.example.org",
-    ).start(worker=False, recorder=False)
-    yield stack
-    stack.close()
+_SERVER = {
+    "GOVSTACK_API_KEY": APP_KEY,
+    "GOVSTACK_ADMIN_API_KEY": ADMIN_KEY,
+    "SPANFEED_ALLOWED_ORIGINS": "https://chat.example.org",
+}
+_HASTY = {
+    "SPANFEED_ANSWER_DEADLINE_SECONDS": "1",
+    "SPANFEED_FEED_KEEPALIVE_SECONDS": "1",
+    "SPANFEED_FEED_SEND_TIMEOUT_SECONDS": "2",
+    "SPANFEED_FEED_SOCKETS_PER_SESSION_LIMIT": "2",
+    "SPANFEED_FEED_SOCKETS_LIMIT": "5",
+    "SPANFEED_RELAY_SOCKETS_LIMIT": "5",
+    "SPANFEED_OPEN_FEEDS": "true",
+}
 
 
 @pytest.fixture(scope="session")
-def hasty(shared_valkey: RedisPart, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def servers(
+    shared_valkey: RedisPart, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str, str], Stack]]:
+    """Real web servers without worker and recorder, each made when it is first asked for."""
+    made: dict[tuple[str, str], Stack] = {}
+
+    def give(kind: str, way: str) -> Stack:
+        if (kind, way) not in made:
+            environment = {"server": _SERVER, "hasty": _HASTY}[kind]
+            home = tmp_path_factory.mktemp(f"{kind}-{way}")
+            made[kind, way] = Stack(home, shared_valkey, **environment)
+            made[kind, way].start(worker=False, recorder=False, relay=way == "relay")
+        return made[kind, way]
+
+    yield give
+    for (_, way), stack in made.items():
+        stack.close()
+        # Otherwise both ways would have been tried the same way.
+        assert way != "relay" or "no relay answers" not in stack.log("web")
+
+
+@pytest.fixture
+def way() -> str:
+    """How open feeds are served; tests of feeds try both ways."""
+    return "threads"
+
+
+@pytest.fixture
+def server(servers: Callable[[str, str], Stack], way: str) -> Stack:
+    """A real web server for all tests that do not harm it."""
+    return servers("server", way)
+
+
+@pytest.fixture
+def hasty(servers: Callable[[str, str], Stack], way: str) -> Stack:
     """A real web server with short waits and few places for feeds, open to whoever knows a session's id."""
-    stack = Stack(
-        tmp_path_factory.mktemp("hasty"),
-        shared_valkey,
-        SPANFEED_ANSWER_DEADLINE_SECONDS="1",
-        SPANFEED_FEED_KEEPALIVE_SECONDS="1",
-        SPANFEED_FEED_SEND_TIMEOUT_SECONDS="2",
-        SPANFEED_FEED_SOCKETS_PER_SESSION_LIMIT="2",
-        SPANFEED_FEED_SOCKETS_LIMIT="5",
-        SPANFEED_OPEN_FEEDS="true",
-    ).start(worker=False, recorder=False)
-    yield stack
-    stack.close()
+    return servers("hasty", way)
 
 
 @pytest.fixture

@@ -19,6 +19,12 @@ from tests.web.wire import Wire
 from web.recorder import Recorder
 
 
+@pytest.fixture(params=["threads", "relay"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Both ways in which feeds are served."""
+    return str(request.param)
+
+
 @pytest.fixture
 def recorder(server: Stack, server_bus: Bus) -> Recorder:
     """A recorder for the server's database, which works when it is told to."""

@@ -180,6 +180,9 @@ def test_open_feeds_open_nothing_else(hasty: Stack, session_id: str) -> None:
     _refused(_knock(hasty, f"/chat/ws/events/{session_id}", "sf_wrong"), 401)
 
 
+both_ways = pytest.mark.parametrize("way", ["threads", "relay"])
+
+
 @pytest.fixture
 def hold(hasty: Stack) -> Iterator[Callable[[str], Wire]]:
     """Opens feeds, each as soon as there is a place for it, and closes them at the end."""
@@ -201,6 +204,7 @@ def hold(hasty: Stack) -> Iterator[Callable[[str], Wire]]:
         wire.socket.close()
 
 
+@both_ways
 def test_a_session_has_so_many_feeds(hasty: Stack, session_id: str, hold: Callable[[str], Wire]) -> None:
     """One user with many tabs could take the places of all others."""
     first, _ = hold(session_id), hold(session_id)
@@ -212,6 +216,7 @@ def test_a_session_has_so_many_feeds(hasty: Stack, session_id: str, hold: Callab
     hold(session_id)
 
 
+@both_ways
 def test_a_server_has_so_many_feeds(hasty: Stack, session_id: str, hold: Callable[[str], Wire]) -> None:
     """With every thread held by a feed the server would answer nobody."""
     first, *_ = [hold(f"{session_id}-{number}") for number in range(5)]
@@ -223,6 +228,7 @@ def test_a_server_has_so_many_feeds(hasty: Stack, session_id: str, hold: Callabl
     hold(session_id)
 
 
+@both_ways
 def test_a_crowd_at_the_door_does_not_slip_in_together(hasty: Stack) -> None:
     """Many clients that come back at once, as after a network fault, would pass the limit unnoticed."""
     for _ in range(8):

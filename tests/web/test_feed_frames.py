@@ -22,6 +22,12 @@ from tests.web.wire import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, Wire
 _TIMESTAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 
 
+@pytest.fixture(params=["threads", "relay"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Both ways in which feeds are served."""
+    return str(request.param)
+
+
 @pytest.fixture
 def wire(server: Stack, session_id: str) -> Iterator[Wire]:
     """An open feed whose greeting has been read."""
@@ -162,8 +168,8 @@ def test_a_frame_in_too_many_pieces_ends_the_feed(wire: Wire) -> None:
 
 
 def _memory(stack: Stack) -> int:
-    process = psutil.Process(stack.processes["web"].pid)
-    return sum(one.memory_info().rss for one in [process, *process.children()])
+    processes = [psutil.Process(process.pid) for process in stack.processes.values()]
+    return sum(one.memory_info().rss for process in processes for one in [process, *process.children()])
 
 
 def _flood(wire: Wire, endless: bool) -> None:

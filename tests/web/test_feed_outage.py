@@ -20,10 +20,10 @@ def _until(client: FeedClient, event_id: int) -> list[int]:
     return [event["id"] for event in client.events]
 
 
-@pytest.fixture
-def stack(make_stack: Callable[..., Stack]) -> Stack:
-    """A web server on a Redis of its own."""
-    return make_stack().start(worker=False, recorder=False)
+@pytest.fixture(params=["threads", "relay"])
+def stack(make_stack: Callable[..., Stack], request: pytest.FixtureRequest) -> Stack:
+    """A web server on a Redis of its own, with both ways in which feeds are served."""
+    return make_stack().start(worker=False, recorder=False, relay=request.param == "relay")
 
 
 def test_a_feed_outlives_redis(stack: Stack, valkey: RedisPart, session_id: str) -> None:
@@ -74,7 +74,7 @@ def test_a_feed_says_that_redis_is_away_and_back(stack: Stack, valkey: RedisPart
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "stopped"])
-def test_who_comes_back_after_the_web_server_died_misses_nothing(
+def test_who_comes_back_after_all_servers_died_misses_nothing(
     stack: Stack, session_id: str, number: signal.Signals
 ) -> None:
     """After a deployment every open page would have a hole in its stages."""
@@ -85,11 +85,12 @@ def test_who_comes_back_after_the_web_server_died_misses_nothing(
     client.until(lambda frame: frame["type"] == "connection")
     ids = emit(bus, session_id, 3)
     assert _until(client, ids[-1]) == ids
-    stack.stop("web", number)
+    for name in list(stack.processes):
+        stack.stop(name, number)
     with pytest.raises(ConnectionClosed):
         client.next()
     ids += emit(bus, session_id, 3)
-    stack.start_web()
+    stack.start(worker=False, recorder=False, relay=True)
     with stack.feed(session_id, after=ids[2], epoch=client.frames[0]["epoch"]) as again:
         ids += emit(bus, session_id, 3)
         assert _until(again, ids[-1]) == ids[3:]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import threading
 
+import pytest
+
 from pipeline.bus import Bus
 from tests.parts.feed_client import FeedClient
 from tests.parts.stack import Stack
@@ -13,6 +15,12 @@ from tests.web.site import emit
 from tests.web.wire import TEXT, Wire
 
 LARGE = {"text": "x" * 60_000}
+
+
+@pytest.fixture(params=["threads", "relay"])
+def way(request: pytest.FixtureRequest) -> str:
+    """Both ways in which feeds are served."""
+    return str(request.param)
 
 
 def _stalled(stack: Stack, session_id: str) -> Wire:

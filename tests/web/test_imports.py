@@ -20,9 +20,10 @@ def _loaded(modules: str) -> set[str]:
 
 
 FEED = "web.feed.connection, web.feed.history, web.feed.listener, web.feed.frames"
+RELAY = "web.relay.process, web.relay.reactor, web.handover"
 
 
-@pytest.mark.parametrize("modules", ["web.recorder", FEED, "web.cli"])
+@pytest.mark.parametrize("modules", ["web.recorder", FEED, RELAY, "web.cli"])
 def test_no_flask_is_loaded(modules: str) -> None:
     """The recorder would carry a web server with it, and fall with it."""
     loaded = _loaded(modules)
@@ -32,7 +33,7 @@ def test_no_flask_is_loaded(modules: str) -> None:
 
 def test_no_celery_is_loaded() -> None:
     """Serving feeds would need a broker, and as much memory as a worker."""
-    assert _loaded(FEED).isdisjoint({"celery", "kombu", "tasks"})
+    assert _loaded(f"{FEED}, {RELAY}").isdisjoint({"celery", "kombu", "tasks"})
 
 
 def test_the_web_server_loads_no_stage_and_no_model() -> None:

@@ -1,15 +1,16 @@
-"""The WebSocket feed: Flask checks, flask-sock shakes hands, `web.feed.connection` does the rest."""
+"""The WebSocket feed: Flask checks, flask-sock shakes hands, then a relay or a thread of ours serves the socket."""
 
 from __future__ import annotations
 
 import collections
 import contextlib
 import logging
+import socket
 import threading
 import uuid
-from typing import Any
+from typing import Any, cast
 
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, current_app, g, request
 from simple_websocket import Server
 
 from pipeline.errors import InvalidCursor, StoreUnavailable
@@ -19,14 +20,17 @@ from web import query
 from web.auth import Scope, authorize, principal
 from web.errors import Problem, unavailable
 from web.extensions import sock
-from web.feed.connection import Connection, Wish
-from web.feed.history import History
+from web.feed.connection import Connection
+from web.feed.past import Past
+from web.feed.transports import WEBSOCKET
+from web.feed.wish import Wish
+from web.handover import NoPlace, Relays, Seat, read_ahead_of, socket_of
 from web.state import WebState, web_state
 
 logger = logging.getLogger(__name__)
 blueprint = Blueprint("feed", __name__)
 _ENDPOINT = "feed.session_feed"
-_OPEN_MESSAGES_LIMIT = 5
+_RETRY_AFTER = {"Retry-After": "5"}
 _VERSION_HEADERS = {"Sec-WebSocket-Version": "13", "Upgrade": "websocket", "Connection": "Upgrade"}
 
 
@@ -42,8 +46,14 @@ class NoThread:
         """Starts nothing."""
 
 
+def _full(everywhere: bool) -> Problem:
+    if everywhere:
+        return Problem(503, "no_place", "This server has too many open feeds. Please try again.", _RETRY_AFTER)
+    return Problem(429, "too_many_feeds", "This session has too many open feeds.", _RETRY_AFTER)
+
+
 class Places:
-    """How many feeds this process serves, in all and by session."""
+    """How many feeds this process serves by its own threads, in all and by session."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -55,11 +65,9 @@ class Places:
         with self._lock:
             everywhere, here = self._by_session.total(), self._by_session[session_id]
             if here >= state.settings.feed_sockets_per_session_limit:
-                raise Problem(429, "too_many_feeds", "This session has too many open feeds.", {"Retry-After": "5"})
+                raise _full(everywhere=False)
             if everywhere >= state.settings.feed_sockets_limit:
-                raise Problem(
-                    503, "no_place", "This server has too many open feeds. Please try again.", {"Retry-After": "5"}
-                )
+                raise _full(everywhere=True)
             self._by_session[session_id] += 1
 
     def give_back(self, session_id: str) -> None:
@@ -80,16 +88,9 @@ def refuse_before_the_handshake() -> Response | None:
         return None
     session_id = query.checked_session_id(str((request.view_args or {}).get("session_id", "")))
     _check_handshake()
-    _let_in(session_id)
-    try:
-        after = request.args.get("after")
-        g.wish = Wish(
-            session_id, None if after is None else parse_cursor(after), request.args.get("epoch"), query.filters()
-        )
-    except InvalidCursor as error:
-        raise Problem(400, "invalid_cursor", str(error)) from None
-    places.take(session_id, web_state())
-    g.place = session_id
+    let_in(session_id, may_be_open=True)
+    g.wish = wish_of(session_id, WEBSOCKET.name, request.args.get("after"))
+    take_place(session_id)
     # With the extension stripped nothing is compressed: a small frame cannot become a large one.
     request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     return None
@@ -97,7 +98,10 @@ def refuse_before_the_handshake() -> Response | None:
 
 @blueprint.teardown_app_request
 def give_place_back(_: BaseException | None) -> None:
-    """The feed has ended, or its handshake has failed."""
+    """The feed has ended here or was handed over, or its handshake has failed."""
+    seat = cast(Seat | None, g.pop("seat", None))
+    if seat is not None:
+        seat.close()
     place = g.pop("place", None)
     if place is not None:
         places.give_back(place)
@@ -113,10 +117,11 @@ def _check_handshake() -> None:
         raise Problem(400, "bad_handshake", "This is not a whole WebSocket handshake.")
 
 
-def _let_in(session_id: str) -> None:
+def let_in(session_id: str, may_be_open: bool = False) -> None:
+    """Lets in whoever may read the session; `may_be_open`: an open feed's address is enough. Raises Problem."""
     state = web_state()
     anonymous = g.get("principal") is None and g.get("problem") is None
-    if anonymous and state.settings.open_feeds and _is_unguessable(session_id):
+    if may_be_open and anonymous and state.settings.open_feeds and _is_unguessable(session_id):
         return
     who = principal()
     if Scope.READ not in who.scopes:
@@ -135,28 +140,56 @@ def _is_unguessable(session_id: str) -> bool:
     return False
 
 
-def _open_messages(state: WebState, session_id: str) -> list[str]:
-    """The session's newest messages that are not answered yet."""
+def wish_of(session_id: str, transport: str, after: str | None) -> Wish:
+    """What the request asks for. Raises Problem."""
     try:
-        found = conversations.unfinished(state.store, session_id, _OPEN_MESSAGES_LIMIT)
-    except StoreUnavailable:
-        return []
-    return [message.message_id for message in found]
+        cursor = None if after is None else parse_cursor(after)
+    except InvalidCursor as error:
+        raise Problem(400, "invalid_cursor", str(error)) from None
+    return Wish(session_id, cursor, request.args.get("epoch"), query.filters(), transport)
+
+
+def _relays() -> Relays:
+    made = current_app.extensions.setdefault("spanfeed-relays", Relays(web_state().settings))
+    return cast(Relays, made)
+
+
+def take_place(session_id: str) -> None:
+    """Takes a place for the request's feed, at a relay or, when none answers, in this process. Raises Problem."""
+    if socket_of(request.environ) is not None:
+        try:
+            g.seat = _relays().seat(session_id)
+        except NoPlace as full:
+            raise _full(full.everywhere) from None
+    if g.get("seat") is None:
+        _take_thread(session_id)
+
+
+def _take_thread(session_id: str) -> None:
+    places.take(session_id, web_state())
+    g.place = session_id
+
+
+def serve(client: socket.socket, wish: Wish) -> None:
+    """Hands the client's socket over, or serves it until it goes, on the place that was taken before."""
+    state = web_state()
+    read_ahead = read_ahead_of(request.environ)
+    seat = cast(Seat | None, g.get("seat"))
+    if seat is not None:
+        if seat.give(client, wish, read_ahead):
+            return
+        try:
+            _take_thread(wish.session_id)
+        except Problem:
+            # The handshake has been answered already: the client finds its connection closed, and comes back.
+            return
+    past = Past(state.settings, state.bus, state.store)
+    Connection(client, wish, state.settings, past, read_ahead).run(state.listener)
 
 
 @sock.route("/chat/ws/events/<session_id>", bp=blueprint)  # type: ignore[untyped-decorator]
-def session_feed(socket: Server, session_id: str) -> None:
+def session_feed(server: Server, session_id: str) -> None:
     """A session's events, live."""
-    state = web_state()
-    connection = Connection(
-        socket.sock,
-        socket.ws,
-        g.wish,
-        state.settings,
-        state.bus,
-        History(state.settings, state.bus, state.store),
-        lambda session: _open_messages(state, session),
-    )
-    connection.run(state.listener)
-    # The connection has said its own goodbye; flask-sock is not to send another.
-    socket.connected = False
+    serve(server.sock, g.wish)
+    # The feed's last words have been said, or will be said elsewhere; flask-sock is not to send others.
+    server.connected = False

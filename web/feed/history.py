@@ -6,7 +6,7 @@ import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from pipeline.bus import Bus
+from pipeline.bus import Bus, Frame
 from pipeline.errors import BusUnavailable, InvalidEvent
 from pipeline.event import Event
 from pipeline.settings import Settings
@@ -17,21 +17,33 @@ _TAIL_LIMIT_EVENTS = 100_000
 _LOG_PAGE_ENTRIES = 2_000
 
 
-def wanted(filters: Filters) -> Callable[[Event], bool]:
-    """Whether an event passes the filters, as the database would judge it."""
+def _judge(filters: Filters) -> Callable[[str, str | None, str, str], bool]:
+    """Whether type, status, category and priority pass the filters, as the database would judge it."""
     patterns = [
         re.compile(".*".join(re.escape(part) for part in name.split("*")), re.DOTALL) for name in filters.event_types
     ]
 
-    def judge(event: Event) -> bool:
+    def judge(event_type: str, status: str | None, category: str, priority: str) -> bool:
         return (
-            (not patterns or any(p.fullmatch(event.event_type) for p in patterns))
-            and (not filters.statuses or event.event_status in filters.statuses)
-            and (not filters.categories or event.category in filters.categories)
-            and (not filters.priorities or event.priority in filters.priorities)
+            (not patterns or any(p.fullmatch(event_type) for p in patterns))
+            and (not filters.statuses or status in filters.statuses)
+            and (not filters.categories or category in filters.categories)
+            and (not filters.priorities or priority in filters.priorities)
         )
 
     return judge
+
+
+def wanted(filters: Filters) -> Callable[[Event], bool]:
+    """Whether an event passes the filters."""
+    judge = _judge(filters)
+    return lambda event: judge(event.event_type, event.event_status, event.category, event.priority)
+
+
+def wanted_frame(filters: Filters) -> Callable[[Frame], bool]:
+    """Whether an announced event passes the filters, by what stands at its head."""
+    judge = _judge(filters)
+    return lambda frame: judge(frame.event_type, frame.status, frame.category, frame.priority)
 
 
 class History:

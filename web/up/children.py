@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 from pipeline.settings import Settings
+from web.relay.sockets import are_possible
 from web.up.child import Spec
 from web.up.flower import flower_argv, flower_environment
 from web.up.launch import ROOT, child_environment, script
@@ -15,14 +17,21 @@ _DOORS, _WORKER, _RECORDER = 1.2, 2.8, 3.4
 
 
 def first(settings: Settings) -> list[Spec]:
-    """What must be there before the page is: web, worker, recorder."""
+    """What must be there before the page is: relays, web, worker, recorder."""
     environment = child_environment(settings)
     web = (sys.executable, "-m", "gunicorn", "-c", "web/gunicorn_config.py", "web.wsgi:app")
     return [
+        *(_relay(number, environment) for number in range(settings.relays if are_possible() else 0)),
         Spec("web", web, environment, ROOT, stop_by_seconds=_DOORS),
         Spec("worker", worker_argv(settings), environment, ROOT, stop_by_seconds=_WORKER),
         Spec("recorder", (script("spanfeed"), "record"), environment, ROOT, stop_by_seconds=_RECORDER),
     ]
+
+
+def _relay(number: int, environment: Mapping[str, str]) -> Spec:
+    name = f"relay-{number}" if number else "relay"
+    command = (script("spanfeed"), "relay", *(("--number", str(number)) if number else ()))
+    return Spec(name, command, environment, ROOT, stop_by_seconds=_DOORS)
 
 
 def later(settings: Settings) -> list[Spec]:

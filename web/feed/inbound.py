@@ -1,0 +1,66 @@
+"""What a WebSocket client says, from the bytes that it sends. No I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+
+from wsproto import ConnectionType
+from wsproto.connection import Connection
+from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
+
+from web.feed import frames
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Said:
+    """A whole text."""
+
+    text: str
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Reply:
+    """Bytes that the protocol wants sent back."""
+
+    data: bytes
+    last: bool = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Breach:
+    """Why the connection must be closed: a close code and a reason."""
+
+    code: int
+    reason: str
+
+
+class Inbound:
+    """The frames of one client. Raises wsproto's RemoteProtocolError for what is no frame."""
+
+    __slots__ = ("_limit_bytes", "_parser", "_text")
+
+    def __init__(self, limit_bytes: int) -> None:
+        self._parser = Connection(ConnectionType.SERVER)
+        self._limit_bytes = limit_bytes
+        self._text = ""
+
+    def receive(self, data: bytes) -> Iterator[Said | Reply | Breach]:
+        """What these bytes complete."""
+        self._parser.receive_data(data)
+        for event in self._parser.events():
+            if isinstance(event, CloseConnection):
+                yield Reply(self._parser.send(event.response()), last=True)
+                return
+            if isinstance(event, Ping):
+                yield Reply(frames.frame(frames.PONG, bytes(event.payload)))
+            elif isinstance(event, BytesMessage):
+                yield Breach(frames.NOT_TEXT, "text frames only")
+            elif isinstance(event, TextMessage):
+                # A frame that the client leaves open counts, too: its pieces are added up.
+                self._text += str(event.data)
+                if len(self._text.encode()) > self._limit_bytes:
+                    yield Breach(frames.TOO_BIG, "a frame was too long")
+                elif event.message_finished:
+                    said, self._text = self._text, ""
+                    yield Said(said)

@@ -1,0 +1,1 @@
+"""The relay: a process that serves open feeds whose sockets web processes have handed over. No Flask."""
