@@ -6,8 +6,8 @@
 --                     holder: node/pid; q: queued since; open, done: names of spans, one a line;
 --                     span:<name>: see prelude.lua; out:<stage>: what the stage gave; ended_tok: the last token that
 --                     ended a stage; sent: messages for the current stage;
---                     missed: q when its queue was found empty; headers: its messages' context;
---                     error_route, error_identity: the run's error event
+--                     again: when the last of them was sent again; missed: q or again when it looked lost;
+--                     headers: its messages' context; error_route, error_identity: the run's error event
 -- KEYS[6]  due  zset  run -> when the watchdog must look, microseconds
 -- KEYS[7]  begun  hash  stage -> when the newest message that has begun was queued
 -- ARGV  1 message id   2 stage   3 token   4 holder   5 lease, ms   6 how many fields to return   7.. their names

@@ -15,15 +15,16 @@
 -- (its message is behind others in the queue), 'resumed' (lease lost), 'sent' (message lost), 'exhausted'.
 --
 -- Age alone is no reason to send again: with 150 runs queued behind two slow children it sent 538 messages too many
--- (measured). A message is lost when one that was queued later has begun, or when its queue is empty. What a worker
--- has just fetched is in no queue either: the queue must be empty at two looks, a second apart.
+-- (measured). A message looks lost when one that was queued later has begun, or when its queue is empty. But a worker
+-- may just have fetched it, and its neighbour may begin sooner: only what looks lost twice, a second apart, is sent.
+-- Sending leaves `q` alone: were it new, the old message's beginning would make all others look overtaken.
 local SECOND_LOOK_MS = 1000
 local due = redis.call('ZSCORE', KEYS[6], ARGV[1])
 if not due then return 'gone' end
 local ahead = tonumber(due) - NOW
 if ahead > 0 and ahead <= ARGV[9] * 1000 then return 'early' end
 local run = redis.call('HMGET', KEYS[5], 'st', 'sid', 'uid', 'cur', 'state', 'tok', 'tries', 'open', 'q', 'sent',
-  'missed')
+  'missed', 'again')
 if run[1] ~= 'live' then
   redis.call('ZREM', KEYS[6], ARGV[1])
   return 'gone'
@@ -40,6 +41,7 @@ if begun > NOW then
 end
 if ahead > 0 then
   if tonumber(run[9]) > NOW then redis.call('HSET', KEYS[5], 'q', string.format('%.0f', NOW)) end
+  if tonumber(run[12] or '0') > NOW then redis.call('HDEL', KEYS[5], 'again') end
   look_again(run[5] == 'running' and ARGV[10] or ARGV[4])
   return 'early'
 end
@@ -56,17 +58,19 @@ if run[5] == 'running' then
 end
 
 local sent = tonumber(run[10] or '1')
-local overtaken = begun > tonumber(run[9])
+local since = math.max(tonumber(run[9]), tonumber(run[12] or '0'))
 local empty = ARGV[7] == 'empty' or ARGV[7] == 'here' and redis.call('LLEN', KEYS[7]) == 0
-local missed = empty and run[11] == run[9]
-if empty and not missed then redis.call('HSET', KEYS[5], 'missed', run[9]) end
+local looks_lost = empty or begun > since
+local mark = looks_lost and string.format('%.0f', since) or ''
+local lost = looks_lost and run[11] == mark
+if run[11] ~= mark then redis.call('HSET', KEYS[5], 'missed', mark) end
 -- While the broker is away nothing can be sent, and must not be counted as if it had been.
-if ARGV[7] == 'unknown' or not (overtaken or missed) then
-  look_again(empty and SECOND_LOOK_MS or ARGV[4])
+if ARGV[7] == 'unknown' or not lost then
+  look_again(looks_lost and SECOND_LOOK_MS or ARGV[4])
   return 'waits'
 end
 if sent >= tonumber(ARGV[8]) then return 'exhausted' end
-redis.call('HSET', KEYS[5], 'sent', sent + 1, 'q', string.format('%.0f', NOW))
+redis.call('HSET', KEYS[5], 'sent', sent + 1, 'again', string.format('%.0f', NOW))
 look_again(ARGV[4] * math.min(sent + 1, 8))
 if ARGV[5] ~= '' then redis.call('LPUSH', KEYS[7], ARGV[5]) end
 return 'sent'

@@ -195,8 +195,11 @@ def test_a_lost_message_is_found_though_it_was_queued_in_the_old_future(bus: Bus
     assert resume(lost) == "early"
     later.submit()
     later.begin("receive", "R")
-    raw.zadd(keys.DUE, {lost.message_id: 0})
-    assert resume(lost) == "sent"
+    words = []
+    for _ in range(2):
+        raw.zadd(keys.DUE, {lost.message_id: 0})
+        words.append(resume(lost))
+    assert words == ["waits", "sent"]
 
 
 @pytest.fixture

@@ -131,8 +131,26 @@ def test_a_message_that_only_waits_is_not_sent_again(bus: Bus, raw: redis.Redis)
     assert queue_of(raw) == [run.message_id.encode() for run in runs[2:]]
     # The one behind is begun before those in front of it: theirs were lost.
     runs[10].begin("receive", "R")
-    make_due(raw, *runs[2:10], *runs[11:13])
-    assert [resume(run) for run in (*runs[2:10], *runs[11:13])] == ["sent"] * 8 + ["waits"] * 2
+    looked_at = (*runs[2:10], *runs[11:13])
+    make_due(raw, *looked_at)
+    assert {resume(run) for run in looked_at} == {"waits"}
+    make_due(raw, *looked_at)
+    assert [resume(run) for run in looked_at] == ["sent"] * 8 + ["waits"] * 2
+
+
+def test_a_message_that_was_sent_again_makes_no_other_look_lost(bus: Bus, raw: redis.Redis) -> None:
+    """One message taken for lost by mistake would have every message behind it sent twice."""
+    runs = [DrivenRun(bus) for _ in range(5)]
+    for run in runs:
+        run.submit(message=run.message_id.encode())
+    raw.delete("q:receive")
+    assert look_twice(runs[0], raw) == "sent"
+    raw.lpush("q:receive", "the others' messages")
+    # Its first message was not lost: a worker had it.
+    runs[0].begin("receive", "R")
+    for _ in range(2):
+        make_due(raw, *runs[1:])
+        assert {resume(run) for run in runs[1:]} == {"waits"}
 
 
 def test_a_message_that_was_lost_is_sent_again_with_patience(run: DrivenRun, raw: redis.Redis) -> None:
