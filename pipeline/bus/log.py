@@ -9,10 +9,11 @@ import redis
 
 from pipeline.bus import keys
 from pipeline.bus.redis import asking
-from pipeline.errors import BusRefused
+from pipeline.errors import BusRefused, BusUnavailable
 from pipeline.event import Event
 from pipeline.failpoints import Failpoints
 
+_JOINS_LIMIT = 3
 _FEW_ENTRIES = 20
 """Where a test of faults has the log trimmed by its length."""
 
@@ -68,14 +69,15 @@ class Log:
                 raise
 
     def _joined(self, call: Callable[[], Any]) -> Any:
-        """What `call` gives; a group that was lost (Redis lost its data) is made again first."""
-        try:
-            return asking(call)
-        except BusRefused as error:
-            if not str(error).startswith(("NOGROUP", "ERR no such key", "no such key")):
-                raise
-        self.join()
-        return asking(call)
+        """What `call` gives; a group that was lost (Redis lost its data) is made again first, also when just made."""
+        for _ in range(_JOINS_LIMIT):
+            try:
+                return asking(call)
+            except BusRefused as error:
+                if not str(error).startswith(("NOGROUP", "ERR no such key", "no such key")):
+                    raise
+            self.join()
+        raise BusUnavailable("the log is lost again as soon as it is made")
 
     def read_new(self, consumer: str, limit: int, wait_ms: int) -> list[Entry]:
         """At most `limit` entries that no consumer was given yet; waits up to `wait_ms` for the first.

@@ -153,6 +153,13 @@ def test_trim_beside_another_recorder_drops_nothing_unstored(bus: Bus, raw: redi
     assert [entry.wire for entry in bus.log.read_own("b", "0", 200)].count(None) == 0
 
 
+def test_a_log_that_is_lost_while_it_is_made_is_made_again(bus: Bus, raw: redis.Redis) -> None:
+    """A recorder would end when Redis is emptied just as it starts."""
+    client: Any = _Interleaved(raw, "xgroup_create", lambda: raw.delete(keys.LOG))
+    assert Log(client).backlog() == 0
+    assert raw.exists(keys.LOG)
+
+
 @pytest.mark.parametrize("moment", ["xpending", "xinfo_groups", "pipeline"])
 def test_trim_while_the_group_is_lost_drops_nothing_unstored(bus: Bus, raw: redis.Redis, moment: str) -> None:
     """What a recorder was killed with would be gone, if the group is made again at that moment."""
