@@ -101,8 +101,11 @@ class StageRequest(Request):
         session_id, message_id = self.args[:2]
         return str(session_id), str(message_id)
 
+    def _headers(self) -> dict[str, str]:
+        return {name: self.request_dict[name] for name in CARRIED if self.request_dict.get(name)}
+
     def _audience(self) -> Audience:
-        headers = {name: self.request_dict[name] for name in CARRIED if self.request_dict.get(name)}
+        headers = self._headers()
         return audience_of(from_headers(headers)) or Audience(*self._ids(), None, "en")
 
     def _stage(self) -> str:
@@ -121,7 +124,7 @@ class StageRequest(Request):
         bus = _bus(os.getpid())
         audience = self._audience()
         state = progress_of_retry(audience.language, "WorkerLostError", Reason.WORKER_LOST, 0, str(self.id))
-        headers = {name: self.request_dict[name] for name in CARRIED if self.request_dict.get(name)}
+        headers = self._headers()
         try:
             envelopes = Envelopes(app, send and pushes_directly())
             envelope = envelopes.seal(self._stage(), audience.session_id, audience.message_id, headers)

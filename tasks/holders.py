@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import logging
 import os
 import uuid
@@ -17,12 +16,12 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pipeline.bus import Bus
-from pipeline.context import CARRIED, Audience, audience_of, from_headers
 from pipeline.errors import FenceLost
 from pipeline.event import Reason
 from tasks.celery import app
 from tasks.envelope import Envelopes, pushes_directly
 from tasks.failure import fail_run, progress_of_retry
+from tasks.left_run import left_run
 
 logger = logging.getLogger(__name__)
 _READ_LIMIT_BYTES = 65_536
@@ -76,13 +75,10 @@ def _left_behind(folder: Path) -> Iterator[tuple[Path, list[tuple[str, str]]]]:
 
 
 def _give_back(bus: Bus, message_id: str, token: str) -> bool:
-    session_id, stage, packed = (
-        (value or b"").decode() for value in bus.run_fields(message_id, ["sid", "cur", "headers"])
-    )
-    if not session_id or not stage:
+    run = left_run(bus, message_id)
+    if run is None:
         return False
-    headers = {name: value for name, value in json.loads(packed or "{}").items() if name in CARRIED}
-    audience = audience_of(from_headers(headers)) or Audience(session_id, message_id, None, "en")
+    session_id, stage, headers, audience = run.session_id, run.stage, run.headers, run.audience
     envelopes = Envelopes(app, pushes_directly())
     envelope = envelopes.seal(stage, session_id, message_id, headers)
     state = progress_of_retry(audience.language, "WorkerLostError", Reason.WORKER_LOST, 0, None)

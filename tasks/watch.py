@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import collections
 import datetime
-import json
 import logging
 from collections.abc import Sequence
 
@@ -16,7 +15,7 @@ from opentelemetry.context import Context
 
 from pipeline import catalog
 from pipeline.bus import Bus, QueueIs
-from pipeline.context import CARRIED, Audience, audience_of, from_headers, remote_span, span_id_of
+from pipeline.context import Audience, remote_span, span_id_of
 from pipeline.errors import BusUnavailable, FenceLost
 from pipeline.event import Category, Event, Identity, Priority, Reason, State, Status
 from pipeline.store import Store, conversations, events
@@ -25,6 +24,7 @@ from tasks.broker import broker
 from tasks.celery import app
 from tasks.envelope import Envelopes, pushes_directly
 from tasks.failure import error_state, fail_run, progress_of_retry
+from tasks.left_run import left_run
 
 logger = logging.getLogger(__name__)
 _EVENTS_LIMIT = 1_000
@@ -65,14 +65,11 @@ class Queues:
 
 
 def _look_after(bus: Bus, queues: Queues, message_id: str) -> str:
-    session_id, stage, packed = (
-        (value or b"").decode() for value in bus.run_fields(message_id, ["sid", "cur", "headers"])
-    )
-    if not session_id or not stage:
+    run = left_run(bus, message_id)
+    if run is None:
         bus.forget_due(message_id)
         return "gone"
-    headers = {name: value for name, value in json.loads(packed or "{}").items() if name in CARRIED}
-    audience = audience_of(from_headers(headers)) or Audience(session_id, message_id, None, "en")
+    session_id, stage, headers, audience = run.session_id, run.stage, run.headers, run.audience
     direct = pushes_directly()
     envelopes = Envelopes(app, direct)
     envelope = envelopes.seal(stage, session_id, message_id, headers)
