@@ -29,7 +29,7 @@ from pipeline.settings import Settings
 from pipeline.store import open_store
 from pipeline.store.models import events
 from pipeline.store.moments import timestamp_text
-from pipeline.store.rows import Row, row_of
+from pipeline.store.rows import row_of
 from web.recorder import Recorder, calm_collector
 
 _TYPES = ("message_received", "agent_thinking", "tool_search_documents", "response_generation", "saving_message")
@@ -71,8 +71,8 @@ def wire(event_id: int) -> bytes:
     )
 
 
-def _rows(first: int, count: int) -> list[Row]:
-    return [row_of(wire(first + number)) for number in range(count)]
+def _rows(first: int, count: int) -> list[dict[str, Any]]:
+    return [row_of(wire(first + number)).fields() for number in range(count)]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -132,7 +132,7 @@ def seed(settings: Settings, count: int) -> Callable[[int], Run]:
     return prepare
 
 
-def _tuples(rows: list[Row], sqlite: bool) -> Iterator[tuple[Any, ...]]:
+def _tuples(rows: list[dict[str, Any]], sqlite: bool) -> Iterator[tuple[Any, ...]]:
     for row in rows:
         texts = {name: orjson.dumps(row[name]).decode() for name in ("event_data", "metadata")}
         if sqlite:

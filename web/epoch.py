@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
 
 from pipeline.bus import Bus
 from pipeline.event import Category, Identity, Priority, State
@@ -42,9 +41,9 @@ class EpochWatch:
             marks.note_epoch(self._store, mark, epoch)
         self._look_at = time.monotonic() + _LOOK_EVERY_SECONDS
 
-    def mark(self, entry_ids: Iterable[str]) -> None:
-        """Tells the log that the entries are stored; must come before they are acknowledged. Raises BusUnavailable."""
-        self._bus.lift(marks.newest(entry_ids), None)
+    def mark(self, newest_id: int) -> None:
+        """Tells the log how far it is stored; must come before that is acknowledged. Raises BusUnavailable."""
+        self._bus.lift(newest_id, None)
 
     def _tell(self, old: str, epoch: str) -> None:
         identity = Identity("system.alert", Category.MONITORING, Priority.CRITICAL, source_system="monitoring")

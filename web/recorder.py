@@ -19,11 +19,11 @@ from pipeline.errors import BusUnavailable, StoreUnavailable
 from pipeline.failpoints import Failpoints
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.store.recording import Batch, read, store_batch
+from pipeline.store.recording import read, store_batch
 from pipeline.trace_export import TraceExport
 from web.backlog_alarm import BacklogAlarm
 from web.epoch import EpochWatch
-from web.read_ahead import ReadAhead
+from web.read_ahead import Ahead, ReadAhead
 from web.recorder_batch import Batches
 from web.watchdog import Watchdog
 
@@ -64,9 +64,9 @@ class Recorder:
 
     def _loop(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        ahead = ReadAhead(lambda: self._batches.gather(self._stopped), self._stopped)
+        ahead = ReadAhead(lambda: self._batches.gather(self._stopped), self._epoch.check, self._stopped)
         ahead.start()
-        unstored: Batch | None = None
+        unstored: Ahead | None = None
         database_away = False
         while not self._stopped.is_set():
             try:
@@ -84,10 +84,10 @@ class Recorder:
                 pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
         self._store_last(unstored, ahead.finish())
 
-    def _store_last(self, *batches: Batch | None) -> None:
+    def _store_last(self, *read: Ahead | None) -> None:
         try:
-            for batch in batches:
-                self._store(batch)
+            for ahead in read:
+                self._store(ahead)
         except (BusUnavailable, StoreUnavailable) as error:
             logger.warning("what is not stored is left to the next recorder: %s", error)
 
@@ -95,23 +95,25 @@ class Recorder:
         """Stores all that is in the log now and returns how many entries; for commands and tests."""
         total = 0
         while entries := self._batches.ready():
-            self._store(read(entries))
+            self._store(Ahead(read(entries), looked=False))
             total += len(entries)
         return total
 
-    def _store(self, batch: Batch | None) -> None:
-        if batch is None:
+    def _store(self, ahead: Ahead | None) -> None:
+        if ahead is None:
             return
+        batch = ahead.batch
         self._failpoints.reach("recorder.gathered")
         if self._failpoints.armed("recorder.acknowledge_first"):
             self._bus.log.acknowledge(batch.entry_ids)
-        self._epoch.check()
+        if not ahead.looked:
+            self._epoch.check()
         recorded = store_batch(self._database, batch, self._partial_answer)
         if recorded.buried:
             logger.error("%d entries could not be stored and lie with the dead letters", recorded.buried)
         self._traces.tell(recorded.rows)
         self._failpoints.reach("recorder.committed")
-        self._epoch.mark(batch.entry_ids)
+        self._epoch.mark(batch.newest_id)
         self._bus.log.acknowledge(batch.entry_ids)
         self.stored += len(batch.entry_ids)
 

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select
+from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, text
 
 from pipeline.event import Event, encode
 from pipeline.store import bulk
@@ -25,6 +25,7 @@ _WIRE_ORDER = (
 ).split()
 _RECORDERS_LOCK = 7_364_413
 """Any number, the same for all: recorders on PostgreSQL store one after the other."""
+_LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
 _DELETE_CHUNK_ROWS = 5_000
 
 
@@ -63,7 +64,7 @@ def insert_new_rows(connection: Connection, rows: Sequence[Row]) -> None:
     if not rows:
         return
     _wait_for_recorders(connection)
-    rows = list({row["id"]: row for row in rows}.values())
+    rows = list({row.id: row for row in rows}.values())
     bulk.store_new(connection, rows)
     count_by_minute(connection, rows)
 
@@ -71,21 +72,21 @@ def insert_new_rows(connection: Connection, rows: Sequence[Row]) -> None:
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
     """Stores those events that are not there yet, and counts them by the minute."""
     _wait_for_recorders(connection)
-    rows = _unknown(connection, list({row["id"]: row for row in rows}.values()))
+    rows = _unknown(connection, list({row.id: row for row in rows}.values()))
     if rows:
-        connection.execute(ignoring_conflicts(insert_into(connection, events)), rows)
+        connection.execute(ignoring_conflicts(insert_into(connection, events)), [row.fields() for row in rows])
         count_by_minute(connection, rows)
 
 
 def _wait_for_recorders(connection: Connection) -> None:
     if connection.dialect.name == "postgresql":
-        connection.execute(select(func.pg_advisory_xact_lock(_RECORDERS_LOCK)))
+        connection.execute(_LOCK, {"lock": _RECORDERS_LOCK})
 
 
 def _unknown(connection: Connection, rows: Sequence[Row]) -> list[Row]:
-    ids = [row["id"] for row in rows]
+    ids = [row.id for row in rows]
     known = set(connection.execute(select(events.c.id).where(events.c.id.in_(ids))).scalars())
-    return [row for row in rows if row["id"] not in known]
+    return [row for row in rows if row.id not in known]
 
 
 def _like(pattern: str, dialect: str) -> ColumnElement[bool]:

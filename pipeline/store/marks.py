@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from sqlalchemy import Connection, func, select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, text, update
 
 from pipeline.store import events
 from pipeline.store.dialects import ignoring_conflicts, insert_into
@@ -16,6 +15,17 @@ from pipeline.store.models import recorder_state
 _LOG = "log"
 """The row of the one log; with several shards each would have its own."""
 _ID_LIMIT = 2**53
+_READ = text("SELECT newest_id, epoch FROM recorder_state WHERE name = :name")
+_ADVANCE = {
+    "postgresql": text(
+        "INSERT INTO recorder_state (name, newest_id) VALUES (:name, :newest_id) "
+        "ON CONFLICT (name) DO UPDATE SET newest_id = greatest(recorder_state.newest_id, excluded.newest_id)"
+    ),
+    "sqlite": text(
+        "INSERT INTO recorder_state (name, newest_id) VALUES (:name, :newest_id) "
+        "ON CONFLICT (name) DO UPDATE SET newest_id = max(recorder_state.newest_id, excluded.newest_id)"
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -29,7 +39,7 @@ class Mark:
 def read(store: Store) -> Mark:
     """What is known of the log. Raises StoreUnavailable."""
     with store.read() as connection:
-        row = connection.execute(select(recorder_state).where(recorder_state.c.name == _LOG)).one_or_none()
+        row = connection.execute(_READ, {"name": _LOG}).one_or_none()
     if row is None:
         # A database from before marks were kept.
         return Mark(events.newest_id(store), None)
@@ -43,16 +53,9 @@ def newest(entry_ids: Iterable[str]) -> int:
     return max((found for found in ids if found < _ID_LIMIT), default=0)
 
 
-def advance(connection: Connection, entry_ids: Iterable[str]) -> None:
-    """Notes that the entries are stored, in the transaction that stores them."""
-    statement = insert_into(connection, recorder_state)
-    assert isinstance(statement, postgresql.Insert | sqlite.Insert)
-    larger = func.max if connection.dialect.name == "sqlite" else func.greatest
-    statement = statement.on_conflict_do_update(
-        index_elements=["name"],
-        set_={"newest_id": larger(recorder_state.c.newest_id, statement.excluded.newest_id)},
-    )
-    connection.execute(statement, [{"name": _LOG, "newest_id": newest(entry_ids), "epoch": None}])
+def advance(connection: Connection, newest_id: int) -> None:
+    """Notes that the log is stored as far as `newest_id`, in the transaction that stores it."""
+    connection.execute(_ADVANCE[connection.dialect.name], {"name": _LOG, "newest_id": newest_id})
 
 
 def note_epoch(store: Store, mark: Mark, epoch: str) -> None:

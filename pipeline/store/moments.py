@@ -10,6 +10,8 @@ from pipeline.store.conversations import utc
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime.fromtimestamp(EPOCH_OFFSET_SECONDS, datetime.UTC)
+LAST_ID = (datetime.datetime.max.replace(tzinfo=datetime.UTC) - _EPOCH) // _MICROSECOND
+"""The last id that is a moment: in the year 9999."""
 
 
 def moment_of(event_id: int) -> datetime.datetime:

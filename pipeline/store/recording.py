@@ -37,6 +37,10 @@ class _Read(NamedTuple):
     row: Row
 
 
+_Failed = tuple[str, str]
+"""A message's id, and the reason."""
+
+
 class _Poison(NamedTuple):
     entry_id: str
     wire: bytes | None
@@ -48,6 +52,8 @@ class Batch:
     """Entries that were read: those that are events, and those that are not."""
 
     entry_ids: list[str]
+    newest_id: int
+    """The newest entry's number, 0 for none."""
     good: list[_Read]
     poison: list[_Poison]
 
@@ -59,16 +65,18 @@ def record(store: Store, entries: Iterable[Entry], partial_answer: Callable[[str
 
 def read(entries: Iterable[Entry]) -> Batch:
     """Takes the entries apart."""
-    batch = Batch([], [], [])
+    entry_ids: list[str] = []
+    good: list[_Read] = []
+    poison: list[_Poison] = []
     for entry_id, wire in entries:
-        batch.entry_ids.append(entry_id)
+        entry_ids.append(entry_id)
         try:
             if wire is None:
                 raise InvalidEvent("the entry has no event")
-            batch.good.append(_Read(entry_id, wire, row_of(wire)))
+            good.append(_Read(entry_id, wire, row_of(wire)))
         except InvalidEvent as error:
-            batch.poison.append(_Poison(entry_id, wire, str(error)))
-    return batch
+            poison.append(_Poison(entry_id, wire, str(error)))
+    return Batch(entry_ids, marks.newest(entry_ids), good, poison)
 
 
 def store_batch(store: Store, batch: Batch, partial_answer: Callable[[str], str]) -> Recorded:
@@ -77,27 +85,27 @@ def store_batch(store: Store, batch: Batch, partial_answer: Callable[[str], str]
     Raises StoreUnavailable; then nothing is stored.
     """
     failed = _failed(batch.good)
-    partial = {row["message_id"]: partial_answer(row["message_id"]) for row in failed}
+    partial = {message_id: partial_answer(message_id) for message_id, _ in failed}
     poison = list(batch.poison)
-    if poison or not _stored_as_new(store, batch.good, failed, partial):
+    if poison or not _stored_as_new(store, batch, failed, partial):
         with store.write() as connection:
             poison += _insert(connection, batch.good)
             for dead in poison:
                 dead_letters.bury(connection, dead.entry_id, dead.why, dead.wire)
             _mark_failed(connection, failed, partial)
-            marks.advance(connection, batch.entry_ids)
+            marks.advance(connection, batch.newest_id)
     dead_entries = {dead.entry_id for dead in poison}
     rows = [one.row for one in batch.good if one.entry_id not in dead_entries]
     return Recorded(rows, len(poison))
 
 
-def _stored_as_new(store: Store, good: Sequence[_Read], failed: Sequence[Row], partial: Mapping[str, str]) -> bool:
+def _stored_as_new(store: Store, batch: Batch, failed: Sequence[_Failed], partial: Mapping[str, str]) -> bool:
     """Stores a batch in which nothing is wrong and nothing is known, as nearly all are: without savepoints."""
     try:
         with store.write() as connection:
-            events.insert_new_rows(connection, [one.row for one in good])
+            events.insert_new_rows(connection, [one.row for one in batch.good])
             _mark_failed(connection, failed, partial)
-            marks.advance(connection, (one.entry_id for one in good))
+            marks.advance(connection, batch.newest_id)
     except (OperationalError, InterfaceError):
         raise
     except REFUSALS:
@@ -125,18 +133,20 @@ def retry(store: Store, entry_id: str) -> str | None:
     return None
 
 
-def _failed(read: Iterable[_Read]) -> list[Row]:
-    """The events that end a message."""
-    errors = (one.row for one in read if one.row["event_type"] == "error")
-    return [row for row in errors if row["event_status"] == "failed" and row["message_id"] is not None]
+def _failed(read: Iterable[_Read]) -> list[_Failed]:
+    """The messages that the events end, and why."""
+    errors = (one.row for one in read if one.row.event_type == "error")
+    return [
+        (row.message_id, row.reason or Reason.ERROR)
+        for row in errors
+        if row.event_status == "failed" and row.message_id is not None
+    ]
 
 
-def _mark_failed(connection: Connection, failed: Iterable[Row], partial: Mapping[str, str]) -> None:
-    for row in failed:
-        reason = row["reason"] or Reason.ERROR
+def _mark_failed(connection: Connection, failed: Iterable[_Failed], partial: Mapping[str, str]) -> None:
+    for message_id, reason in failed:
         status = "cancelled" if reason == Reason.CANCELLED else "failed"
-        said = partial.get(row["message_id"], "")
-        conversations.fail_message(connection, row["message_id"], status, reason, said)
+        conversations.fail_message(connection, message_id, status, reason, partial.get(message_id, ""))
 
 
 def _insert(connection: Connection, good: Sequence[_Read]) -> list[_Poison]:

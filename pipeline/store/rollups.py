@@ -3,47 +3,61 @@
 from __future__ import annotations
 
 import collections
-import operator
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
-from sqlalchemy import Connection, func
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, TextClause, text
 
-from pipeline.store.dialects import insert_into
-from pipeline.store.models import event_minutes
-from pipeline.store.moments import moment_of
+from pipeline.store.moments import moment_text
+from pipeline.store.rows import Row
 
 _MINUTE_US = 60_000_000
-_counted = operator.itemgetter("id", "category", "event_type", "event_status", "processing_time_ms")
-_NAMES = ("minute", "category", "event_type", "event_status", "events", "timed", "total_ms", "longest_ms")
+_KINDS = {
+    "minute": "timestamptz",
+    "category": "text",
+    "event_type": "text",
+    "event_status": "text",
+    "events": "bigint",
+    "timed": "bigint",
+    "total_ms": "bigint",
+    "longest_ms": "bigint",
+}
 
 
-def count_by_minute(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+def _adding(source: str, larger: str) -> TextClause:
+    return text(
+        f"INSERT INTO event_minutes ({', '.join(_KINDS)}) {source} "
+        "ON CONFLICT (minute, category, event_type, event_status) DO UPDATE SET "
+        "events = event_minutes.events + excluded.events, timed = event_minutes.timed + excluded.timed, "
+        "total_ms = event_minutes.total_ms + excluded.total_ms, "
+        f"longest_ms = {larger}(event_minutes.longest_ms, excluded.longest_ms)"
+    )
+
+
+# One statement for all lines: a statement a line took a tenth of a batch's time (measured).
+_ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _KINDS.items())
+_POSTGRESQL = _adding(f"SELECT * FROM unnest({_ARRAYS})", "greatest")  # noqa: S608 - names of columns
+_SQLITE = _adding(f"VALUES ({', '.join(f':{name}' for name in _KINDS)})", "max")
+
+
+def count_by_minute(connection: Connection, rows: Iterable[Row]) -> None:
     """Adds the events to their minutes' counts."""
     counts: dict[tuple[int, str, str, str], list[int]] = collections.defaultdict(lambda: [0, 0, 0, 0])
     for row in rows:
-        event_id, category, event_type, status, took = _counted(row)
-        count = counts[event_id // _MINUTE_US, category, event_type, status or ""]
+        count = counts[row.id // _MINUTE_US, row.category, row.event_type, row.event_status or ""]
         count[0] += 1
+        took = row.processing_time_ms
         if took is not None:
             count[1] += 1
             count[2] += took
             if took > count[3]:
                 count[3] = took
-    statement = insert_into(connection, event_minutes)
-    assert isinstance(statement, postgresql.Insert | sqlite.Insert)
-    new = statement.excluded
-    longest = func.max if connection.dialect.name == "sqlite" else func.greatest
-    statement = statement.on_conflict_do_update(
-        index_elements=["minute", "category", "event_type", "event_status"],
-        set_={
-            "events": event_minutes.c.events + new.events,
-            "timed": event_minutes.c.timed + new.timed,
-            "total_ms": event_minutes.c.total_ms + new.total_ms,
-            "longest_ms": longest(event_minutes.c.longest_ms, new.longest_ms),
-        },
-    )
+    if not counts:
+        return
+    is_postgresql = connection.dialect.name == "postgresql"
+    zone = "+00" if is_postgresql else ""
     # In one order for everybody, so that two recorders never wait for each other's rows.
-    values = ((moment_of(key[0] * _MINUTE_US), *key[1:], *count) for key, count in sorted(counts.items()))
-    connection.execute(statement, [dict(zip(_NAMES, line, strict=True)) for line in values])
+    lines = [(moment_text(key[0] * _MINUTE_US) + zone, *key[1:], *count) for key, count in sorted(counts.items())]
+    if is_postgresql:
+        connection.execute(_POSTGRESQL, dict(zip(_KINDS, map(list, zip(*lines, strict=True)), strict=True)))
+    else:
+        connection.execute(_SQLITE, [dict(zip(_KINDS, line, strict=True)) for line in lines])

@@ -6,12 +6,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 
 from pipeline import settings as settings_table
 from pipeline.bus import Bus
 from pipeline.settings import Settings
-from pipeline.store.rows import row_of
+from pipeline.store.rows import Row, row_of
 from pipeline.trace_export import TraceExport
 from pipeline.tracing import Tracing
 from tests.parts.otlp_part import OtlpPart
@@ -35,12 +36,12 @@ def exporting(otlp: OtlpPart, **environment: str) -> Settings:
     return settings_table.load({"OTEL_EXPORTER_OTLP_ENDPOINT": otlp.url, **environment})
 
 
-def rows_of(run: DrivenRun) -> list[dict[str, Any]]:
+def rows_of(run: DrivenRun) -> list[Row]:
     """The run's events as they are recorded."""
     return [row_of(entry.wire or b"") for entry in run.bus.log.read_log(0, 2**53, 1_000)]
 
 
-def told(settings: Settings, *batches: list[dict[str, Any]]) -> None:
+def told(settings: Settings, *batches: list[Row]) -> None:
     """Exports the batches, and returns when they are sent."""
     export = TraceExport(settings)
     for batch in batches:
@@ -91,7 +92,7 @@ def test_a_span_whose_start_was_recorded_earlier_has_its_length(valkey_bus: Bus,
     run = _failed_run(valkey_bus)
     rows = rows_of(run)
     whole = exporting(otlp)
-    told(whole, [row for row in rows if row["event_status"] in {"completed", "failed"}])
+    told(whole, [row for row in rows if row.event_status in {"completed", "failed"}])
     (thought,) = [span for span in otlp.spans(TRACE_ID).values() if span.name == "agent_thinking"]
     end = next(e for e in run.events() if e["event_type"] == "agent_thinking" and e["event_status"] == "completed")
     assert thought.end_ns == end["id"] * 1000 + EPOCH_NS
@@ -102,11 +103,10 @@ BROKEN: list[dict[str, Any]] = [
     {"trace_id": None},
     {"trace_id": "no hex"},
     {"span_id": "no hex"},
-    {"span_id": 5},
+    {"span_id": None},
     {"parent_span_id": None},
-    {"metadata": "text"},
-    {"metadata": {"attributes": 5}},
-    {"processing_time_ms": "soon"},
+    {"metadata": msgspec.Raw(b'"text"')},
+    {"metadata": msgspec.Raw(b'{"attributes":5}')},
 ]
 
 
@@ -117,9 +117,12 @@ def test_a_row_that_is_no_span_does_not_stop_the_others(valkey_bus: Bus, otlp: O
     run.stage("receive", "R", to="think")
     good = rows_of(run)
     ended = good[-1]
-    broken = [{**ended, "span_id": f"{number:016x}", **wrong} for number, wrong in enumerate(BROKEN, start=1)]
+    broken = [
+        msgspec.structs.replace(ended, **({"span_id": f"{number:016x}"} | wrong))
+        for number, wrong in enumerate(BROKEN, start=1)
+    ]
     told(exporting(otlp), broken, good)
-    assert [span.name for span in otlp.spans(TRACE_ID).values() if span.span_id == ended["span_id"]] == [
+    assert [span.name for span in otlp.spans(TRACE_ID).values() if span.span_id == ended.span_id] == [
         "message_received"
     ]
 

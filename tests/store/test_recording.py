@@ -65,7 +65,7 @@ def test_an_empty_batch_is_nothing(store: Store) -> None:
 def test_a_batch_is_told_as_it_was_stored(store: Store) -> None:
     """Traces would be exported for events that nobody can look up."""
     recorded = stored(store, wire(NOW), b"broken", wire(NOW + 1, user_message="ünï"))
-    assert [(row["id"], row["session_id"]) for row in recorded.rows] == [(NOW, "s-1"), (NOW + 1, "s-1")]
+    assert [(row.id, row.session_id) for row in recorded.rows] == [(NOW, "s-1"), (NOW + 1, "s-1")]
     assert recorded.buried == 1
 
 

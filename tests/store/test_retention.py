@@ -113,7 +113,7 @@ def test_much_is_deleted_in_small_transactions(store: Store) -> None:
     with store.write() as connection:
         connection.execute(
             events.insert(),
-            [row_of(wire(old + n)) for n in range(12_001)],
+            [row_of(wire(old + n)).fields() for n in range(12_001)],
         )
     deleted: list[int] = []
 
