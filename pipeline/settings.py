@@ -106,6 +106,19 @@ class Settings:
     feed_frame_limit_bytes: int = _setting(
         4_096, "SPANFEED_FEED_FRAME_LIMIT_BYTES", "Longest frame that a client may send.", "bytes"
     )
+    poll_wait_limit_seconds: int = _setting(25, "SPANFEED_POLL_WAIT_LIMIT_SECONDS", "Longest `wait` of a poll.", "s")
+    poll_waits_limit: int = _setting(
+        32, "SPANFEED_POLL_WAITS_LIMIT", "Polls that wait, per web process; above: answered at once.", "requests"
+    )
+    poll_cache_limit_entries: int = _setting(
+        1_000, "SPANFEED_POLL_CACHE_LIMIT_ENTRIES", "Pages that a web process keeps for other pollers.", "pages"
+    )
+    poll_cache_limit_bytes: int = _setting(
+        16_777_216, "SPANFEED_POLL_CACHE_LIMIT_BYTES", "The same; 0: none is kept.", "bytes"
+    )
+    poll_cache_seconds: float = _setting(
+        5.0, "SPANFEED_POLL_CACHE_SECONDS", "How long a page is kept in which nothing changes.", "s"
+    )
 
     # The bus
     script_timeout_ms: int = _setting(2_000, "SPANFEED_SCRIPT_TIMEOUT_MS", "One call of a stage's script.", "ms")

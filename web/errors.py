@@ -17,6 +17,7 @@ _TITLES = {
     403: "Not allowed",
     404: "Not found",
     405: "Method not allowed",
+    406: "Not acceptable",
     413: "Too large",
     415: "Unsupported media type",
     422: "Unprocessable",

@@ -67,6 +67,14 @@ def cursor() -> int | None:
         raise invalid("query", "since", "is out of range", "invalid_time", since) from None
 
 
+def wait_seconds(after: int | None, limit_seconds: int) -> int:
+    """How long the client would wait for something behind its cursor; without a cursor there is nothing to wait for."""
+    seconds = whole_number("wait", 0, 0, limit_seconds)
+    if seconds and after is None:
+        raise invalid("query", "wait", "needs a cursor, after or since", "no_cursor", seconds)
+    return seconds
+
+
 def _words(name: str, allowed: type[Status] | type[Category] | type[Priority]) -> tuple[str, ...]:
     words = tuple(request.args.getlist(name))
     for word in words:

@@ -82,6 +82,11 @@ class Bus:
         reply = self._scripts.call(self._stage, "clock", [keys.CLOCK, keys.LOG], [])
         return reply[0].decode(), int(reply[1])
 
+    def session_clock(self, session_id: str) -> tuple[str, int, str]:
+        """The log's epoch, its newest id, and a mark that is another one after every event of the session."""
+        epoch, last_id, seq, newest = self._scripts.call(self._stage, "session", keys.events(session_id), [])
+        return epoch.decode(), int(last_id), f"{epoch.decode()} {seq.decode()} {newest.decode()}"
+
     def lift(self, stored: int, epoch: str | None) -> str:
         """Tells the log what the database holds, its newest entry and the epoch that it knows; gives the log's epoch.
 

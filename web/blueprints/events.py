@@ -2,70 +2,43 @@
 
 from __future__ import annotations
 
-import dataclasses
-from typing import Any
+from typing import cast
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, current_app, request
 
-from pipeline.errors import BusUnavailable
-from pipeline.event import Event, encode, parse_cursor
 from pipeline.store import conversations
-from web import query
+from web import conditional, query
 from web.auth import Scope, authorize, needs, principal
+from web.blueprints import feed
 from web.extensions import limiter, requests_limit
-from web.feed.history import History
+from web.feed.long_polls import LongPolls
+from web.feed.polls import Ask, Polls
 from web.state import web_state
 
 blueprint = Blueprint("events", __name__)
+_NAME = "spanfeed-polling"
 
 
-def _look_at(session_id: str) -> History:
-    """The history of a session that the asker may read. An application's key may read unknown ones: they are empty."""
+def polling() -> LongPolls:
+    """The app's; made at the first question."""
     state = web_state()
+    if _NAME not in current_app.extensions:
+        polls = Polls(state.settings, state.bus, state.store)
+        long_polls = LongPolls(state.settings, polls, state.listener, lambda: feed.places.taken)
+        # Of two threads that ask at the same moment the first one's stays.
+        current_app.extensions.setdefault(_NAME, long_polls)
+    return cast(LongPolls, current_app.extensions[_NAME])
+
+
+def _let_in(session_id: str) -> None:
+    """Lets in whoever may read the session. An application's key may read unknown ones: they are empty."""
+    conditional.wants_json()
     query.checked_session_id(session_id)
     who = principal()
     if who.owns_only or who.session_id is not None:
-        authorize(session_id, conversations.find_session(state.store, session_id), make=who.session_id is not None)
-    return History(state.settings, state.bus, state.store)
-
-
-def _page(session_id: str, events: list[Event], has_more: bool, cursor: int | None, clock: Clock) -> Response:
-    head: dict[str, Any] = {
-        "session_id": session_id,
-        "total_count": len(events),
-        "has_more": has_more,
-        "next_after": events[-1].id if events else cursor,
-        "epoch": clock.epoch,
-    }
-    if clock.reset is not None:
-        head |= {"reset": True, "reason": clock.reset}
-    body = encode(head)[:-1] + b',"events":[' + b",".join(event.wire for event in events) + b"]}"
-    return Response(body, content_type="application/json")
-
-
-@dataclasses.dataclass(frozen=True)
-class Clock:
-    """The log's epoch, and why the asker's cursor cannot be resumed from; without Redis nobody can tell."""
-
-    epoch: str | None
-    reset: str | None
-    last_id: int | None = None
-
-    def cursor(self, after: int) -> int | None:
-        """The cursor of an empty page: never ahead of the log, as a time may be that a client has named."""
-        return after if "since" not in request.args else None if self.last_id is None else min(after, self.last_id)
-
-
-def _clock() -> Clock:
-    try:
-        epoch, last_id = web_state().bus.clock()
-    except BusUnavailable:
-        return Clock(None, None)
-    asked = request.args.get("epoch")
-    after = request.args.get("after")
-    if after is not None and asked is not None and asked != epoch:
-        return Clock(epoch, "epoch", last_id)
-    return Clock(epoch, "future" if after is not None and parse_cursor(after) > last_id else None, last_id)
+        authorize(
+            session_id, conversations.find_session(web_state().store, session_id), make=who.session_id is not None
+        )
 
 
 @blueprint.get("/chat/events/<session_id>")
@@ -73,17 +46,13 @@ def _clock() -> Clock:
 @needs(Scope.READ)
 def session_events(session_id: str) -> Response:
     """The oldest `limit` events behind the cursor, or the newest `limit` without one; ascending."""
-    history = _look_at(session_id)
+    _let_in(session_id)
     limit = query.whole_number("limit", 50, 1, 500)
     after, filters = query.cursor(), query.filters()
-    clock = _clock()
-    if after is None:
-        found = history.latest(session_id, limit + 1, filters)
-        return _page(session_id, found[-limit:], len(found) > limit, None, clock)
-    if clock.reset is not None:
-        after = 0
-    found = history.after(session_id, after, limit + 1, filters)
-    return _page(session_id, found[:limit], len(found) > limit, clock.cursor(after), clock)
+    wait_seconds = query.wait_seconds(after, web_state().settings.poll_wait_limit_seconds)
+    ask = Ask(session_id, after, limit, filters, request.args.get("epoch"), "since" in request.args)
+    page, cut = polling().page(ask, wait_seconds)
+    return conditional.answer(page.body, page.tag, {} if cut is None else {"X-Wait-Cut": cut})
 
 
 @blueprint.get("/chat/events/<session_id>/latest")
@@ -91,6 +60,7 @@ def session_events(session_id: str) -> Response:
 @needs(Scope.READ)
 def latest_events(session_id: str) -> Response:
     """The newest `count` events, ascending."""
-    history = _look_at(session_id)
+    _let_in(session_id)
     count = query.whole_number("count", 10, 1, 50)
-    return _page(session_id, history.latest(session_id, count, query.filters()), False, None, _clock())
+    page = polling().polls.page(Ask(session_id, None, count, query.filters(), tells_more=False))
+    return conditional.answer(page.body, page.tag)

@@ -60,6 +60,12 @@ class Places:
         """Keeps the counts right between the threads of the server."""
         self._by_session: collections.Counter[str] = collections.Counter()
 
+    @property
+    def taken(self) -> int:
+        """How many threads serve feeds now."""
+        with self._lock:
+            return self._by_session.total()
+
     def take(self, session_id: str, state: WebState) -> None:
         """Takes a place; `give_back` returns it. Raises Problem when there is none."""
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from pipeline.bus import Bus, Frame
 from pipeline.errors import BusUnavailable, InvalidEvent
@@ -46,6 +47,13 @@ def wanted_frame(filters: Filters) -> Callable[[Frame], bool]:
     return lambda frame: judge(frame.event_type, frame.status, frame.category, frame.priority)
 
 
+class Look(NamedTuple):
+    """Events, ascending; all that there were up to the log's newest id `upto`, or what is stored without Redis."""
+
+    events: list[Event]
+    upto: int | None
+
+
 class History:
     """Reads one session's events from where they lie.
 
@@ -65,11 +73,15 @@ class History:
 
         Without Redis only what is stored is given, up to the first hole.
         """
+        return self.look_after(session_id, after, limit, filters).events
+
+    def look_after(self, session_id: str, after: int, limit: int, filters: Filters = Filters()) -> Look:
+        """As `after`, and up to where that was. Raises StoreUnavailable."""
         newest, tail = self._tail(session_id, after, filters)
         if newest is None:
-            return self._without_holes(session_id, after, limit, filters)
+            return Look(self._without_holes(session_id, after, limit, filters), None)
         stored = events.session_events(self._store, session_id, after, limit, filters, newest)
-        return _merged(stored, tail)[:limit]
+        return Look(_merged(stored, tail)[:limit], newest)
 
     def _without_holes(self, session_id: str, after: int, limit: int, filters: Filters) -> list[Event]:
         """What is stored behind `after` up to the first number that is missing: it may not be stored yet.
@@ -88,9 +100,13 @@ class History:
 
     def latest(self, session_id: str, count: int, filters: Filters = Filters()) -> list[Event]:
         """The newest `count` events, ascending. Raises StoreUnavailable."""
+        return self.look_latest(session_id, count, filters).events
+
+    def look_latest(self, session_id: str, count: int, filters: Filters = Filters()) -> Look:
+        """As `latest`, and up to where that was. Raises StoreUnavailable."""
         newest, tail = self._tail(session_id, 0, filters)
         stored = events.latest_session_events(self._store, session_id, count, filters, newest)
-        return _merged(stored, tail)[-count:]
+        return Look(_merged(stored, tail)[-count:], newest)
 
     def _tail(self, session_id: str, after: int, filters: Filters) -> tuple[int | None, list[Event]]:
         """The newest id of this moment, and what Redis holds of the session behind `after` up to it."""
