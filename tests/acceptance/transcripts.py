@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import httpx
 from sqlalchemy import text
 
 from pipeline.store import events as stored
@@ -13,6 +14,8 @@ from tests.parts.otlp_part import OtlpPart
 from tests.parts.stack import KEY, Stack
 from tests.parts.stream_client import StreamClient
 from tests.parts.waiting import wait_for
+from tests.web.folding import document
+from web.feed.fold import fold
 
 Line = dict[str, Any]
 _FOLDER = Path(__file__).parent / "transcripts"
@@ -64,6 +67,7 @@ def compare_everywhere(stack: Stack, session_id: str, message_id: str, live: lis
     polled = [event for event in stack.events(session_id) if event["message_id"] == message_id]
     assert [event["id"] for event in polled] == [event["id"] for event in live]
     assert polled == live
+    compare_with_snapshot(stack, session_id, message_id, live)
     with StreamClient(stack.url, session_id, KEY, after=0) as stream:
         stream.until_id(live[-1]["id"])
     assert [event for event in stream.events if event["message_id"] == message_id] == live
@@ -77,6 +81,17 @@ def compare_everywhere(stack: Stack, session_id: str, message_id: str, live: lis
         assert [row.id for row in connection.execute(query, {"m": message_id})] == [event["id"] for event in live]
     sequence = [json.loads(event.wire)["seq"] for event in rows]
     assert sequence == list(range(1, len(rows) + 1))
+
+
+def compare_with_snapshot(stack: Stack, session_id: str, message_id: str, live: list[dict[str, Any]]) -> None:
+    """A page that comes late is told the run as a page has it that was there all the time."""
+    address = f"{stack.url}/chat/events/{session_id}/snapshot"
+    told = httpx.get(address, params={"limit": 500}, headers={"X-API-Key": KEY}, timeout=20).json()
+    assert [event for event in told["events"] if event["message_id"] == message_id] == live
+    [message] = [one for one in told["messages"] if one["message_id"] == message_id]
+    folded = document(fold(live)[message_id])
+    assert {name: message[name] for name in folded} == folded
+    assert message["whole"]
 
 
 def compare_with_trace(otlp: OtlpPart, live: list[dict[str, Any]]) -> None:

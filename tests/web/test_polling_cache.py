@@ -14,12 +14,12 @@ from web.blueprints.events import polling
 from web.feed.page_cache import PageCache
 from web.feed.polls import Page, Polls
 
-ROUTES = ["", "/latest"]
+ROUTES = ["", "/latest", "/snapshot"]
 
 
 def _polls(site: Site) -> Polls:
     with site.app.app_context():
-        return polling().polls
+        return polling().long_polls.polls
 
 
 def _page(text: str = "x", lasts: bool = True) -> Page:

@@ -37,7 +37,7 @@ def pool() -> Iterator[ThreadPoolExecutor]:
 
 def _long_polls(site: Site) -> LongPolls:
     with site.app.app_context():
-        return polling()
+        return polling().long_polls
 
 
 class Poller:
