@@ -17,6 +17,8 @@ export interface EventQuery {
   after: number;
   epoch?: string | null;
   limit?: number;
+  /** How long the server may hold the request back until there is something, at most 25. */
+  waitSeconds?: number;
 }
 
 export interface Api {
@@ -28,7 +30,7 @@ export interface Api {
   cancel(sessionId: string, messageId: string): Promise<Cancelled>;
   /** Asks a message that failed or was stopped once more, as a new message. */
   retry(sessionId: string, messageId: string): Promise<Accepted>;
-  events(sessionId: string, query: EventQuery): Promise<EventPage>;
+  events(sessionId: string, query: EventQuery, signal?: AbortSignal): Promise<EventPage>;
 }
 
 export const PAGE_LIMIT = 500;
@@ -39,15 +41,26 @@ function messagePath(sessionId: string, messageId: string): string {
   return `/chat/${part(sessionId)}/messages/${part(messageId)}`;
 }
 
-export function eventsPath(sessionId: string, { after, epoch, limit = PAGE_LIMIT }: EventQuery): string {
-  const known = epoch ? `&epoch=${part(epoch)}` : "";
-  return `/chat/events/${part(sessionId)}?after=${after}&limit=${limit}${known}`;
+function cursor({ after, epoch }: EventQuery): string {
+  return `after=${after}${epoch ? `&epoch=${part(epoch)}` : ""}`;
 }
 
+export function eventsPath(sessionId: string, query: EventQuery): string {
+  const { limit = PAGE_LIMIT, waitSeconds } = query;
+  const wait = waitSeconds ? `&wait=${waitSeconds}` : "";
+  return `/chat/events/${part(sessionId)}?${cursor(query)}&limit=${limit}${wait}`;
+}
+
+export function streamUrl(baseUrl: string, sessionId: string, query: EventQuery): string {
+  return `${trimmed(baseUrl)}/chat/events/${part(sessionId)}/stream?${cursor(query)}`;
+}
+
+const trimmed = (baseUrl: string): string => baseUrl.replace(/\/+$/, "");
+
 export function createApi(options: ApiOptions = {}): Api {
-  const base = (options.baseUrl ?? "").replace(/\/+$/, "");
+  const base = trimmed(options.baseUrl ?? "");
   const fetcher: FetchLike = options.fetch ?? ((url, init) => globalThis.fetch(url, init));
-  const get = (path: string) => requestJson(fetcher, base + path, {}, options);
+  const get = (path: string, signal?: AbortSignal) => requestJson(fetcher, base + path, { signal }, options);
   const post = (path: string, body: unknown, headers: Record<string, string> = {}) =>
     requestJson(fetcher, base + path, { method: "POST", body, headers }, options);
   return {
@@ -58,17 +71,15 @@ export function createApi(options: ApiOptions = {}): Api {
     cancel: async (sessionId, messageId) =>
       (await post(`${messagePath(sessionId, messageId)}/cancel`, {})) as Cancelled,
     retry: async (sessionId, messageId) => (await post(`${messagePath(sessionId, messageId)}/retry`, {})) as Accepted,
-    events: async (sessionId, query) => (await get(eventsPath(sessionId, query))) as EventPage,
+    events: async (sessionId, query, signal) => (await get(eventsPath(sessionId, query), signal)) as EventPage,
   };
 }
 
 /** The WebSocket's address; a relative base means the page's own server. */
 export function socketUrl(baseUrl: string, sessionId: string, query: EventQuery, token: string | null): string {
   const page = (globalThis as { location?: { href: string } }).location?.href;
-  const url = new URL(`${baseUrl.replace(/\/+$/, "")}/chat/ws/events/${part(sessionId)}`, page);
+  const url = new URL(`${trimmed(baseUrl)}/chat/ws/events/${part(sessionId)}?${cursor(query)}`, page);
   url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  url.searchParams.set("after", String(query.after));
-  if (query.epoch) url.searchParams.set("epoch", query.epoch);
   if (token) url.searchParams.set("token", token);
   return url.href;
 }

@@ -16,24 +16,24 @@ export const systemClock: Clock = {
 
 /** At most one pending call: setting it again replaces what was pending. */
 export class Alarm {
-  private timer: Timer | null = null;
+  private _timer: Timer | null = null;
 
-  constructor(private readonly clock: Clock) {}
+  constructor(private readonly _clock: Clock) {}
 
   get pending(): boolean {
-    return this.timer !== null;
+    return this._timer !== null;
   }
 
   set(ms: number, run: () => void): void {
     this.clear();
-    this.timer = this.clock.setTimeout(() => {
-      this.timer = null;
+    this._timer = this._clock.setTimeout(() => {
+      this._timer = null;
       run();
     }, ms);
   }
 
   clear(): void {
-    if (this.timer !== null) this.clock.clearTimeout(this.timer);
-    this.timer = null;
+    if (this._timer !== null) this._clock.clearTimeout(this._timer);
+    this._timer = null;
   }
 }

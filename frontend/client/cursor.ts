@@ -11,8 +11,8 @@ export class Cursor {
   lastId: number;
   /** Events that are proved lost: named by a hole in seq that could not be filled. */
   missed = 0;
-  private lastSeq: number | null = null;
-  private unfilled = 0;
+  private _lastSeq: number | null = null;
+  private _unfilled = 0;
 
   constructor(after: number, epoch: string | null = null) {
     this.lastId = after;
@@ -21,29 +21,29 @@ export class Cursor {
 
   judge(event: FeedEvent): Verdict {
     if (event.id <= this.lastId) return "known";
-    return this.holeBefore(event) > 0 && this.unfilled < TRUST_LOST_AFTER ? "gap" : "next";
+    return this._holeBefore(event) > 0 && this._unfilled < TRUST_LOST_AFTER ? "gap" : "next";
   }
 
   advance(event: FeedEvent): void {
-    const hole = this.holeBefore(event);
+    const hole = this._holeBefore(event);
     if (hole > 0) {
       this.missed += hole;
-      this.unfilled += 1;
+      this._unfilled += 1;
     }
     this.lastId = event.id;
-    if (typeof event.seq === "number") this.lastSeq = event.seq;
+    if (typeof event.seq === "number") this._lastSeq = event.seq;
   }
 
   /** The log started anew: what was read so far says nothing about what follows. */
   forget(epoch: string | null): void {
     this.epoch = epoch;
     this.lastId = 0;
-    this.lastSeq = null;
-    this.unfilled = 0;
+    this._lastSeq = null;
+    this._unfilled = 0;
   }
 
-  private holeBefore(event: FeedEvent): number {
-    if (this.lastSeq === null || typeof event.seq !== "number") return 0;
-    return Math.max(0, event.seq - this.lastSeq - 1);
+  private _holeBefore(event: FeedEvent): number {
+    if (this._lastSeq === null || typeof event.seq !== "number") return 0;
+    return Math.max(0, event.seq - this._lastSeq - 1);
   }
 }

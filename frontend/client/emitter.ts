@@ -3,16 +3,16 @@
 export type Listener<T> = (value: T) => void;
 
 export class Emitter<Names extends object> {
-  private readonly listeners = new Map<keyof Names, Set<Listener<never>>>();
+  private readonly _listeners = new Map<keyof Names, Set<Listener<never>>>();
 
   on<Name extends keyof Names>(name: Name, listener: Listener<Names[Name]>): () => void {
-    const set = this.listeners.get(name) ?? new Set();
-    this.listeners.set(name, set.add(listener));
+    const set = this._listeners.get(name) ?? new Set();
+    this._listeners.set(name, set.add(listener));
     return () => set.delete(listener);
   }
 
   emit<Name extends keyof Names>(name: Name, value: Names[Name]): void {
-    for (const listener of [...(this.listeners.get(name) ?? [])]) {
+    for (const listener of [...(this._listeners.get(name) ?? [])]) {
       try {
         (listener as Listener<Names[Name]>)(value);
       } catch (error) {
@@ -22,6 +22,6 @@ export class Emitter<Names extends object> {
   }
 
   clear(): void {
-    this.listeners.clear();
+    this._listeners.clear();
   }
 }

@@ -1,39 +1,46 @@
-// Keeps one session's feed alive: WebSocket first, polling when that does not work, never giving up.
-import { type Api, createApi, socketUrl } from "./api";
-import { backoffMs, probeBackoff, socketBackoff } from "./backoff";
-import { Alarm, type Clock, systemClock } from "./clock";
+// Keeps one session's feed alive: the best transport that works, none missed, none twice, never giving up.
+import { type Api, createApi, socketUrl, streamUrl } from "./api";
+import { type Clock, systemClock } from "./clock";
 import { Emitter, type Listener } from "./emitter";
-import { type FetchLike, type HttpError, type Token, tokenText } from "./http";
-import { Poller } from "./poll";
+import { type FetchLike, type Keeper, type Token, tokenKeeper } from "./http";
+import { Ladder } from "./ladder";
+import type { Line, LineHandlers, Loss, Transport } from "./line";
+import { Poll } from "./poll";
 import { Reader } from "./reader";
 import { runningMessages } from "./select";
+import { browserSigns, type Signs } from "./signs";
 import { type FeedNames, type FeedSnapshot, type FeedStatus, ServerTime } from "./snapshot";
 import { Socket, type SocketClass } from "./socket";
+import { type ConnectionState, type ConnectionStats, Tally } from "./stats";
+import { Stream } from "./stream";
 import type { Frame } from "./types";
-import { onWake } from "./wake";
-
-export type Transport = "websocket" | "poll";
 
 export interface ConnectOptions {
   /** Where Spanfeed answers; the page's own server when left out. */
   baseUrl?: string;
   sessionId: string;
-  /** Sent as a header with polling; a browser cannot send it with a WebSocket. */
+  /** Sent as a header with requests; a browser cannot send it with a WebSocket. */
   apiKey?: string;
-  /** A short-lived session token, or what fetches a fresh one. */
+  /** A short-lived session token, or what fetches a fresh one for each connection. */
   token?: Token;
+  /** Fetches a new token when the present one is not accepted any more. */
+  getToken?: Exclude<Token, string>;
   /** The id of the last event already known. */
   after?: number;
   epoch?: string;
+  /** Which may be used, the best first; all when left out. */
   transports?: readonly Transport[];
   WebSocket?: SocketClass;
   fetch?: FetchLike;
   clock?: Clock;
   random?: () => number;
+  signs?: Signs;
 }
 
 export interface Feed {
   getSnapshot(): FeedSnapshot;
+  getConnectionState(): ConnectionState;
+  getConnectionStats(): ConnectionStats;
   /** Called after every change of the snapshot. */
   subscribe(listener: () => void): () => void;
   on<Name extends keyof FeedNames>(name: Name, listener: Listener<FeedNames[Name]>): () => void;
@@ -44,10 +51,8 @@ export interface Feed {
   close(): void;
 }
 
-const FAILURES_BEFORE_POLLING = 3;
-const STABLE_MS = 5_000;
 const TOKEN_EXPIRED = 4401;
-const TOO_MANY = 4429;
+const REFUSALS: readonly number[] = [401, 403, 404, TOKEN_EXPIRED];
 
 export function connect(options: ConnectOptions): Feed {
   const feed = new LiveFeed(options);
@@ -56,223 +61,200 @@ export function connect(options: ConnectOptions): Feed {
 }
 
 class LiveFeed implements Feed {
-  private readonly clock: Clock;
-  private readonly random: () => number;
-  private readonly api: Api;
-  private readonly reader: Reader;
-  private readonly time: ServerTime;
-  private readonly emitter = new Emitter<FeedNames & { change: null }>();
-  private readonly retry: Alarm;
-  private readonly stable: Alarm;
-  private readonly socketClass: SocketClass | null;
-  private readonly mayPoll: boolean;
-  private readonly stopWaking: () => void;
-  private socket: Socket | null = null;
-  private poller: Poller | null = null;
-  private dialling = false;
-  private dialledFrom = { id: 0, taken: 0 };
-  private failures = 0;
-  private status: FeedStatus = "connecting";
-  private lostAt: number | null;
-  private busAway = false;
-  private snapshot: FeedSnapshot | null = null;
+  private readonly _clock: Clock;
+  private readonly _signs: Signs;
+  private readonly _fetch: FetchLike;
+  private readonly _keeper: Keeper;
+  private readonly _api: Api;
+  private readonly _reader: Reader;
+  private readonly _ladder: Ladder;
+  private readonly _time: ServerTime;
+  private readonly _tally: Tally;
+  private readonly _emitter = new Emitter<FeedNames & { change: null }>();
+  private readonly _socketClass: SocketClass | undefined;
+  private _dialledFrom = { after: 0, taken: 0 };
+  private _status: FeedStatus = "connecting";
+  private _lostAt: number | null;
+  private _busAway = false;
+  /** A new token has been asked for, and has not proved good yet. */
+  private _renewed = false;
+  private _snapshot: FeedSnapshot | null = null;
 
-  constructor(private readonly options: ConnectOptions) {
-    const { clock = systemClock, random = Math.random, transports = ["websocket", "poll"] } = options;
-    const socketClass = options.WebSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
-    this.clock = clock;
-    this.random = random;
-    this.socketClass = transports.includes("websocket") ? (socketClass ?? null) : null;
-    this.mayPoll = transports.includes("poll");
-    this.api = createApi(options);
-    this.time = new ServerTime(clock);
-    this.retry = new Alarm(clock);
-    this.stable = new Alarm(clock);
-    this.lostAt = clock.now();
-    this.reader = new Reader(options.after ?? 0, options.epoch ?? null, clock, {
-      fetchPage: (query) => this.api.events(options.sessionId, query),
+  constructor(private readonly _options: ConnectOptions) {
+    const { clock = systemClock, random = Math.random, transports = ["websocket", "sse", "poll"] } = _options;
+    this._clock = clock;
+    this._signs = _options.signs ?? browserSigns;
+    this._fetch = _options.fetch ?? ((url, init) => globalThis.fetch(url, init));
+    this._socketClass = _options.WebSocket ?? (globalThis as { WebSocket?: SocketClass }).WebSocket;
+    this._keeper = tokenKeeper(_options.token, _options.getToken);
+    this._api = createApi({ ..._options, token: this._keeper.token });
+    this._time = new ServerTime(clock);
+    this._tally = new Tally(clock);
+    this._lostAt = clock.now();
+    this._reader = new Reader(_options.after ?? 0, _options.epoch ?? null, clock, {
+      fetchPage: (query, signal) => this._api.events(_options.sessionId, query, signal),
       onEvent: (event) => {
-        this.time.heard(event.timestamp);
-        this.emitter.emit("event", event);
+        this._time.heard(event.timestamp);
+        this._tally.event(event.id);
+        this._emitter.emit("event", event);
       },
-      onChange: () => this.changed(),
-      onReset: (reason) => this.afterReset(reason),
-      onBus: (away) => this.meetBus(away),
-      onStuck: () => this.dropSocket(),
+      onChange: () => this._changed(),
+      onReset: (reason) => this._afterReset(reason),
+      onBus: (away) => this._meetBus(away),
+      onStuck: () => this._ladder.redial(),
     });
-    this.stopWaking = onWake(() => this.wake());
+    const usable = transports.filter((transport) => transport !== "websocket" || this._socketClass);
+    this._ladder = new Ladder(usable, clock, random, this._signs, {
+      open: (transport, handlers) => this._open(transport, handlers),
+      onDial: () => this._tally.dial(),
+      onFrame: (frame) => this._hear(frame),
+      onUp: (transport) => this._afterUp(transport),
+      onDown: (loss, transport) => this._afterDown(loss, transport),
+    });
   }
 
   start(): void {
-    if (this.socketClass) void this.dial();
-    else this.startPolling();
+    this._ladder.dial();
   }
 
   getSnapshot(): FeedSnapshot {
-    this.snapshot ??= {
-      status: this.status,
-      lostAt: this.lostAt,
-      busAway: this.busAway,
-      lastId: this.reader.cursor.lastId,
-      epoch: this.reader.cursor.epoch,
-      missed: this.reader.cursor.missed,
-      clockOffsetMs: this.time.offsetMs,
-      state: this.reader.state,
+    this._snapshot ??= {
+      status: this._status,
+      transport: this._ladder.transport,
+      lostAt: this._lostAt,
+      busAway: this._busAway,
+      lastId: this._reader.cursor.lastId,
+      epoch: this._reader.cursor.epoch,
+      missed: this._reader.cursor.missed,
+      caughtUp: this._tally.missed,
+      clockOffsetMs: this._time.offsetMs,
+      state: this._reader.state,
     };
-    return this.snapshot;
+    return this._snapshot;
+  }
+
+  getConnectionState(): ConnectionState {
+    return this._closed() ? "closed" : this._ladder.transport ? "open" : "connecting";
+  }
+
+  getConnectionStats(): ConnectionStats {
+    return this._tally.stats(this._ladder.transport, this._reader.cursor.lastId);
   }
 
   subscribe(listener: () => void): () => void {
-    return this.emitter.on("change", listener);
+    return this._emitter.on("change", listener);
   }
 
   on<Name extends keyof FeedNames>(name: Name, listener: Listener<FeedNames[Name]>): () => void {
-    return this.emitter.on(name as never, listener as Listener<never>);
+    return this._emitter.on(name as never, listener as Listener<never>);
   }
 
   wake(): void {
-    this.poller?.nudge();
-    if (this.socket) this.socket.ping();
-    else if (this.retry.pending) void this.dial();
+    this._ladder.wake();
   }
 
   async refresh(): Promise<void> {
-    if (!this.closed()) await this.reader.refetch();
+    if (!this._closed()) await this._reader.refetch();
   }
 
   close(): void {
-    this.become("closed");
-    this.stopWaking();
-    this.retry.clear();
-    this.stable.clear();
-    this.poller?.stop();
-    this.socket?.close();
-    this.reader.dropHeld();
-    this.emitter.clear();
+    this._ladder.close();
+    this._tally.down();
+    this._become("closed");
+    this._reader.dropHeld();
+    this._emitter.clear();
   }
 
-  private async dial(): Promise<void> {
-    if (!this.socketClass || this.socket || this.dialling || this.status === "closed") return;
-    this.retry.clear();
-    this.dialling = true;
-    try {
-      const token = await tokenText(this.options.token);
-      if (this.closed()) return;
-      this.openSocket(this.socketClass, token);
-    } catch {
-      this.afterLoss(0);
-    } finally {
-      this.dialling = false;
+  private _open(transport: Transport, handlers: LineHandlers): Line {
+    const { sessionId, baseUrl = "", apiKey } = this._options;
+    const { _clock: clock, _fetch: fetch, _keeper: keeper } = this;
+    const from = () => {
+      const { lastId: after, epoch } = this._reader.cursor;
+      this._dialledFrom = { after, taken: this._reader.taken };
+      return { after, epoch };
+    };
+    if (transport === "sse") {
+      const address = () => streamUrl(baseUrl, sessionId, from());
+      return new Stream(address, fetch, { apiKey, token: keeper.token }, clock, handlers);
     }
+    if (transport === "poll" || !this._socketClass) {
+      const ask = (seconds: number, signal: AbortSignal) => this._reader.fetchBehind(seconds, signal);
+      return new Poll(ask, () => runningMessages(this._reader.state).length > 0, clock, handlers);
+    }
+    const address = async () => {
+      const token = await keeper.token();
+      return socketUrl(baseUrl, sessionId, from(), token);
+    };
+    return new Socket(address, this._socketClass, clock, this._signs.hidden, handlers);
   }
 
-  private openSocket(socketClass: SocketClass, token: string | null): void {
-    const { lastId, epoch } = this.reader.cursor;
-    const url = socketUrl(this.options.baseUrl ?? "", this.options.sessionId, { after: lastId, epoch }, token);
-    this.dialledFrom = { id: lastId, taken: this.reader.taken };
-    const socket: Socket = new Socket(url, socketClass, this.clock, {
-      onLive: () => this.afterLive(),
-      onFrame: (frame) => this.hear(frame),
-      onLost: (code) => {
-        if (this.socket === socket) this.socket = null;
-        this.afterLoss(code);
-      },
-    });
-    this.socket = socket;
-  }
-
-  private hear(frame: Frame): void {
+  private _hear(frame: Frame): void {
     if (frame.type === "connection") {
-      this.time.told(frame.timestamp);
-      this.changed();
+      this._meetBus(false);
+      this._time.told(frame.timestamp);
+      this._tally.until(frame.last_id ?? 0);
+      this._changed();
     }
-    this.reader.hear(frame);
-    this.emitter.emit("frame", frame);
+    this._reader.hear(frame);
+    this._emitter.emit("frame", frame);
   }
 
-  private meetBus(away: boolean): void {
-    if (away === this.busAway) return;
-    this.busAway = away;
-    this.changed();
+  private _meetBus(away: boolean): void {
+    if (away === this._busAway) return;
+    this._busAway = away;
+    this._changed();
   }
 
-  private afterLive(): void {
-    this.meetBus(false);
-    this.stopPolling();
-    this.stable.set(STABLE_MS, () => {
-      this.failures = 0;
-    });
-    this.become("live");
+  private _afterUp(transport: Transport): void {
+    this._renewed = false;
+    this._tally.up();
+    if (transport === "poll") this._tally.until(this._reader.cursor.lastId);
+    this._become(transport === "poll" ? "polling" : "live");
+    this._changed();
   }
 
-  private afterLoss(code: number): void {
-    if (this.closed()) return;
-    this.stable.clear();
-    this.reader.dropHeld();
-    this.failures += 1;
-    if (code === TOKEN_EXPIRED && typeof this.options.token !== "function") this.emitter.emit("unauthorized", code);
-    if (!this.poller) this.become("reconnecting");
-    if (this.failures >= FAILURES_BEFORE_POLLING && this.mayPoll) this.startPolling();
-    const patience = this.poller || code === TOO_MANY ? probeBackoff : socketBackoff;
-    this.retry.set(backoffMs(this.failures, this.random, patience), () => void this.dial());
+  private _afterDown({ code, final }: Loss, transport: Transport): boolean {
+    this._tally.down();
+    // What polls read stays: only a connection says again what it has said.
+    this._reader.dropHeld();
+    const lost = this._signs.online() ? "reconnecting" : "offline";
+    this._become(lost);
+    if (!REFUSALS.includes(code) || (final && transport === "sse")) return false;
+    const expired = code === TOKEN_EXPIRED || code === 401;
+    if (expired && !this._renewed && this._keeper.forget()) {
+      this._renewed = true;
+      return false;
+    }
+    this._emitter.emit("unauthorized", code);
+    return true;
   }
 
-  /** Ends the connection as if it had been lost, to start again from the cursor. */
-  private dropSocket(): void {
-    if (!this.socket) return;
-    this.socket.close();
-    this.socket = null;
-    this.afterLoss(0);
-  }
-
-  private afterReset(reason: string | null): void {
-    const fromStart = this.dialledFrom.id === 0 && this.dialledFrom.taken === this.reader.taken;
-    this.emitter.emit("reset", reason);
-    this.changed();
-    if (!this.socket) return;
+  private _afterReset(reason: string | null): void {
+    const fromStart = this._dialledFrom.after === 0 && this._dialledFrom.taken === this._reader.taken;
+    this._tally.reset();
+    this._emitter.emit("reset", reason);
+    this._changed();
+    if (this._ladder.transport === "poll") this._ladder.drop();
     // A server that answers a feed from the very start with a reset would do so for ever: stay and ask over HTTP.
-    if (fromStart) void this.refresh().catch(() => undefined);
-    else this.dropSocket();
+    else if (fromStart) void this.refresh().catch(() => undefined);
+    else this._ladder.redial();
   }
 
-  private startPolling(): void {
-    if (this.poller) return;
-    this.poller = new Poller(this.clock, this.random, {
-      poll: async () => (await this.reader.fetchBehind()) > 0 || runningMessages(this.reader.state).length > 0,
-      onWorking: (recovered) => {
-        this.become("polling");
-        if (recovered) void this.dial();
-      },
-      onTrouble: (error) => this.afterPollTrouble(error),
-    });
-    this.poller.nudge();
+  private _closed(): boolean {
+    return this._status === "closed";
   }
 
-  private afterPollTrouble(error: HttpError): void {
-    this.become("reconnecting");
-    if (error.sessionLost) this.emitter.emit("unauthorized", error.status);
-  }
-
-  private stopPolling(): void {
-    this.poller?.stop();
-    this.poller = null;
-  }
-
-  private closed(): boolean {
-    return this.status === "closed";
-  }
-
-  private become(status: FeedStatus): void {
+  private _become(status: FeedStatus): void {
     const well = status === "live" || status === "polling" || status === "closed";
-    this.lostAt = well ? null : (this.lostAt ?? this.clock.now());
-    if (status === this.status) return;
-    this.status = status;
-    this.changed();
-    this.emitter.emit("status", status);
+    this._lostAt = well ? null : (this._lostAt ?? this._clock.now());
+    if (status === this._status) return;
+    this._status = status;
+    this._changed();
+    this._emitter.emit("status", status);
   }
 
-  private changed(): void {
-    this.snapshot = null;
-    this.emitter.emit("change", null);
+  private _changed(): void {
+    this._snapshot = null;
+    this._emitter.emit("change", null);
   }
 }

@@ -2,7 +2,7 @@
 
 export type FetchLike = (url: string, init?: RequestInit) => Promise<Response>;
 
-export type Token = string | (() => string | Promise<string>);
+export type Token = string | (() => string | null | Promise<string | null>);
 
 export interface Credentials {
   apiKey?: string | undefined;
@@ -13,6 +13,8 @@ export interface Request {
   method?: "GET" | "POST" | "DELETE";
   body?: unknown;
   headers?: Record<string, string>;
+  /** Ends the request; without it the request ends itself after 15 s. */
+  signal?: AbortSignal | undefined;
 }
 
 const REQUEST_MS = 15_000;
@@ -44,6 +46,24 @@ export async function tokenText(token: Token | undefined): Promise<string | null
   return text || null;
 }
 
+export interface Keeper {
+  token(): Promise<string | null>;
+  /** The token is not accepted any more; whether another one can be had. */
+  forget(): boolean;
+}
+
+/** Holds the token that is good at the moment: the one given, or what `getToken` fetches when it is not. */
+export function tokenKeeper(token: Token | undefined, getToken: Exclude<Token, string> | undefined): Keeper {
+  let kept = typeof token === "function" ? null : token || null;
+  return {
+    token: async () => (typeof token === "function" ? tokenText(token) : (kept ??= await tokenText(getToken))),
+    forget: () => {
+      if (getToken) kept = null;
+      return Boolean(getToken) || typeof token === "function";
+    },
+  };
+}
+
 async function authorization({ apiKey, token }: Credentials): Promise<Record<string, string>> {
   if (apiKey) return { "X-API-Key": apiKey };
   const text = await tokenText(token);
@@ -73,26 +93,36 @@ export function retryAfterMs(header: string | null, now: number): number | null 
   return Number.isFinite(ms) && ms >= 0 ? ms : null;
 }
 
+/** The answer's head has come, and is not a refusal. Throws HttpError. */
+export async function open(
+  fetcher: FetchLike,
+  url: string,
+  init: RequestInit & { headers: Record<string, string> },
+  credentials: Credentials,
+): Promise<Response> {
+  const headers = { ...init.headers, ...(await authorization(credentials)) };
+  const response = await answer(fetcher, url, { ...init, headers, cache: "no-store" });
+  if (response.ok) return response;
+  const wait = retryAfterMs(response.headers.get("Retry-After"), Date.now());
+  throw new HttpError(response.status, problemSentence(await response.json().catch(() => null)), wait);
+}
+
 export async function requestJson(
   fetcher: FetchLike,
   url: string,
   request: Request,
   credentials: Credentials,
 ): Promise<unknown> {
-  const { method = "GET", body, headers = {} } = request;
-  const init: RequestInit = {
-    method,
-    headers: {
-      Accept: "application/json",
-      ...(body === undefined ? {} : { "Content-Type": "application/json" }),
-      ...(await authorization(credentials)),
-      ...headers,
-    },
-    cache: "no-store",
-    signal: AbortSignal.timeout(REQUEST_MS),
-  };
-  if (body !== undefined) init.body = JSON.stringify(body);
-  return read(await answer(fetcher, url, init));
+  const { method = "GET", body, headers = {}, signal = AbortSignal.timeout(REQUEST_MS) } = request;
+  const json = body === undefined ? {} : { "Content-Type": "application/json" };
+  const init = { method, headers: { Accept: "application/json", ...json, ...headers }, signal };
+  const sent = body === undefined ? init : { ...init, body: JSON.stringify(body) };
+  const response = await open(fetcher, url, sent, credentials);
+  try {
+    return await response.json();
+  } catch {
+    throw new HttpError(0, "");
+  }
 }
 
 async function answer(fetcher: FetchLike, url: string, init: RequestInit): Promise<Response> {
@@ -101,16 +131,4 @@ async function answer(fetcher: FetchLike, url: string, init: RequestInit): Promi
   } catch {
     throw new HttpError(0, "");
   }
-}
-
-async function read(response: Response): Promise<unknown> {
-  let body: unknown = null;
-  try {
-    body = await response.json();
-  } catch {
-    if (response.ok) throw new HttpError(0, "");
-  }
-  if (response.ok) return body;
-  const wait = retryAfterMs(response.headers.get("Retry-After"), Date.now());
-  throw new HttpError(response.status, problemSentence(body), wait);
 }

@@ -1,67 +1,86 @@
-// Asks for new events again and again: often while something happens, seldom while nothing does.
-import { type BackoffOptions, backoffMs } from "./backoff";
+// The feed over plain requests: each waits at the server for news; where the server does not wait, often while
+// something happens and seldom while nothing does.
 import { Alarm, type Clock } from "./clock";
 import { HttpError } from "./http";
+import type { Line, LineHandlers } from "./line";
 
-export interface PollHandlers {
-  /** Fetches and applies what is new; true when there was something, or something is expected soon. */
-  poll(): Promise<boolean>;
-  /** `recovered`: the request before this one had failed, so the server has just come back. */
-  onWorking(recovered: boolean): void;
-  onTrouble(error: HttpError): void;
-}
-
+/** How long a request may wait at the server: below the patience of common proxies. */
+export const WAIT_SECONDS = 25;
 export const POLL_BUSY_MS = 1_000;
 export const POLL_IDLE_MS = 5_000;
 
-const trouble: BackoffOptions = { baseMs: 1_000, capMs: 30_000, floorMs: 500 };
+/** Events come in groups: one request for each would be many. */
+const GROUP_MS = 200;
+/** An empty answer so soon was not waited for: an older server, or one that cannot wait just now. */
+const AT_ONCE_MS = 1_000;
+const DEADLINE_MS = WAIT_SECONDS * 1000 + 15_000;
 
-export class Poller {
-  private readonly alarm: Alarm;
-  private failures = 0;
-  private waitMs = POLL_BUSY_MS;
-  private asking = false;
-  private over = false;
+export interface Ask {
+  /** Fetches and applies what is new; how many events that was. */
+  (waitSeconds: number, signal: AbortSignal): Promise<number>;
+}
+
+export class Poll implements Line {
+  private readonly _alarm: Alarm;
+  private _control = new AbortController();
+  private _pauseMs = POLL_BUSY_MS;
+  /** The first request does not wait: its answer says that polling works. */
+  private _waitSeconds = 0;
+  private _over = false;
 
   constructor(
-    clock: Clock,
-    private readonly random: () => number,
-    private readonly handlers: PollHandlers,
+    private readonly _ask: Ask,
+    /** Whether something is expected soon. */
+    private readonly _busy: () => boolean,
+    private readonly _clock: Clock,
+    private readonly _handlers: LineHandlers,
   ) {
-    this.alarm = new Alarm(clock);
+    this._alarm = new Alarm(_clock);
+    this.check();
   }
 
-  /** Asks now instead of at the next beat. */
-  nudge(): void {
-    this.waitMs = POLL_BUSY_MS;
-    if (!this.over && !this.asking) this.alarm.set(0, () => void this.ask());
+  /** Asks now: a request that still waits may have been waiting on a line that is dead. */
+  check(): void {
+    this._pauseMs = POLL_BUSY_MS;
+    this._waitSeconds = 0;
+    this._control.abort();
+    this._control = new AbortController();
+    this._alarm.set(0, () => void this._round(this._control));
   }
 
-  stop(): void {
-    this.over = true;
-    this.alarm.clear();
+  close(): void {
+    this._over = true;
+    this._alarm.clear();
+    this._control.abort();
   }
 
-  private async ask(): Promise<void> {
-    this.asking = true;
-    const waitMs = await this.round();
-    this.asking = false;
-    if (!this.over) this.alarm.set(waitMs, () => void this.ask());
-  }
-
-  private async round(): Promise<number> {
+  private async _round(control: AbortController): Promise<void> {
+    const since = this._clock.now();
+    this._alarm.set(DEADLINE_MS, () => control.abort());
+    const { _waitSeconds: waitSeconds } = this;
     try {
-      const busy = await this.handlers.poll();
-      const recovered = this.failures > 0;
-      this.failures = 0;
-      if (!this.over) this.handlers.onWorking(recovered);
-      this.waitMs = busy ? POLL_BUSY_MS : Math.min(POLL_IDLE_MS, this.waitMs * 1.5);
-      return this.waitMs;
+      const count = await this._ask(waitSeconds, control.signal);
+      if (control !== this._control || this._over) return;
+      this._waitSeconds = WAIT_SECONDS;
+      this._handlers.onLive();
+      if (this._over) return;
+      const pauseMs = waitSeconds ? this._pauseAfter(count, this._clock.now() - since) : 0;
+      this._alarm.set(pauseMs, () => void this._round(control));
     } catch (error) {
-      this.failures += 1;
-      const problem = error instanceof HttpError ? error : new HttpError(0, String(error));
-      if (!this.over) this.handlers.onTrouble(problem);
-      return Math.max(problem.retryAfterMs ?? 0, backoffMs(this.failures, this.random, trouble));
+      if (control !== this._control || this._over) return;
+      this.close();
+      const { status: code, retryAfterMs: waitMs } = error instanceof HttpError ? error : new HttpError(0, "");
+      this._handlers.onLost({ code, waitMs });
     }
+  }
+
+  private _pauseAfter(count: number, tookMs: number): number {
+    if (count > 0 || tookMs >= AT_ONCE_MS) {
+      this._pauseMs = POLL_BUSY_MS;
+      return count > 0 ? GROUP_MS : 0;
+    }
+    const { _pauseMs: pauseMs } = this;
+    this._pauseMs = this._busy() ? POLL_BUSY_MS : Math.min(POLL_IDLE_MS, pauseMs * 1.5);
+    return pauseMs;
   }
 }

@@ -7,7 +7,7 @@ import { isEvent } from "./frame";
 import type { EventPage, FeedEvent, Frame } from "./types";
 
 export interface ReaderHandlers {
-  fetchPage(query: EventQuery): Promise<EventPage>;
+  fetchPage(query: EventQuery, signal?: AbortSignal): Promise<EventPage>;
   onEvent(event: FeedEvent): void;
   onChange(): void;
   onReset(reason: string | null): void;
@@ -27,15 +27,15 @@ export class Reader {
   readonly cursor: Cursor;
   /** Events taken since the start, whichever way they came. */
   taken = 0;
-  private held: FeedEvent[] | null = null;
+  private _held: FeedEvent[] | null = null;
   /** Counts the resets, so that a late reply from before one is not taken for news. */
-  private life = 0;
+  private _life = 0;
 
   constructor(
     after: number,
     epoch: string | null,
-    private readonly clock: Clock,
-    private readonly handlers: ReaderHandlers,
+    private readonly _clock: Clock,
+    private readonly _handlers: ReaderHandlers,
   ) {
     this.cursor = new Cursor(after, epoch);
   }
@@ -43,139 +43,139 @@ export class Reader {
   hear(frame: Frame): void {
     switch (frame.type) {
       case "connection":
-        this.meetEpoch(frame.epoch);
+        this._meetEpoch(frame.epoch);
         return;
       case "hello":
-        this.meetEpoch(frame.epoch);
+        this._meetEpoch(frame.epoch);
         if (frame.after > this.cursor.lastId) void this.refetch().catch(() => undefined);
         return;
       case "reset":
-        this.reset(frame.reason ?? null, frame.epoch ?? null);
+        this._reset(frame.reason ?? null, frame.epoch ?? null);
         return;
       case "event":
-        this.hearEvent(frame.event);
+        this._hearEvent(frame.event);
         return;
       case "bus":
-        this.handlers.onBus(frame.status === "away");
+        this._handlers.onBus(frame.status === "away");
         return;
       default:
-        this.become(fold(this.state, frame));
+        this._become(fold(this.state, frame));
     }
   }
 
-  /** Asks over HTTP for everything behind the cursor; how many events were new. */
-  async fetchBehind(): Promise<number> {
+  /** Asks over HTTP for everything behind the cursor, if told waits for it; how many events were new. */
+  async fetchBehind(waitSeconds = 0, signal?: AbortSignal): Promise<number> {
     let count = 0;
     for (let turn = 0; turn < MAX_PAGES; turn += 1) {
       const { lastId, epoch } = this.cursor;
-      const life = this.life;
-      const page = await this.handlers.fetchPage({ after: lastId, epoch });
-      if (life !== this.life) return count;
-      this.handlers.onBus(page.epoch === null);
+      const life = this._life;
+      const page = await this._handlers.fetchPage({ after: lastId, epoch, waitSeconds }, signal);
+      if (life !== this._life || signal?.aborted) return count;
+      this._handlers.onBus(page.epoch === null);
       // From the very start there is nothing left to forget: a reset then would be told for ever.
-      if (page.reset && (lastId > 0 || epoch !== null)) this.reset(page.reason ?? null, page.epoch ?? null);
-      else this.meetEpoch(page.epoch);
-      if (life !== this.life) continue;
-      count += this.takePage(page.events);
-      if (!page.has_more || this.cursor.lastId === lastId) break;
+      if (page.reset && (lastId > 0 || epoch !== null)) this._reset(page.reason ?? null, page.epoch ?? null);
+      else this._meetEpoch(page.epoch);
+      if (life !== this._life) continue;
+      count += this._takePage(page.events);
+      if (!page.has_more || this.cursor.lastId === lastId || signal?.aborted) break;
     }
     return count;
   }
 
   /** The same, while what the socket brings waits its turn. */
   async refetch(): Promise<void> {
-    if (this.held) return;
+    if (this._held) return;
     const held: FeedEvent[] = [];
-    this.held = held;
+    this._held = held;
     try {
       await this.fetchBehind();
     } finally {
-      if (this.held === held) {
-        this.held = null;
-        for (const event of held) this.hearEvent(event);
+      if (this._held === held) {
+        this._held = null;
+        for (const event of held) this._hearEvent(event);
       }
     }
   }
 
   /** Forgets what waits behind a hole: the next connection brings it again. */
   dropHeld(): void {
-    this.held = null;
+    this._held = null;
   }
 
-  private takePage(events: readonly FeedEvent[]): number {
+  private _takePage(events: readonly FeedEvent[]): number {
     const fresh = events.filter((event) => isEvent(event) && event.id > this.cursor.lastId);
-    for (const event of fresh) this.take(event);
+    for (const event of fresh) this._take(event);
     return fresh.length;
   }
 
-  private hearEvent(event: FeedEvent): void {
-    if (this.held) {
-      this.hold(this.held, event);
+  private _hearEvent(event: FeedEvent): void {
+    if (this._held) {
+      this._hold(this._held, event);
       return;
     }
     const verdict = this.cursor.judge(event);
-    if (verdict === "next") this.take(event);
+    if (verdict === "next") this._take(event);
     if (verdict === "gap") {
-      this.held = [event];
-      void this.repair(this.held);
+      this._held = [event];
+      void this._repair(this._held);
     }
   }
 
-  private hold(held: FeedEvent[], event: FeedEvent): void {
+  private _hold(held: FeedEvent[], event: FeedEvent): void {
     held.push(event);
-    if (held.length > MAX_HELD) this.giveUp();
+    if (held.length > MAX_HELD) this._giveUp();
   }
 
-  private async repair(held: FeedEvent[]): Promise<void> {
-    const open = () => this.held === held && held[0] !== undefined && this.cursor.judge(held[0]) === "gap";
+  private async _repair(held: FeedEvent[]): Promise<void> {
+    const open = () => this._held === held && held[0] !== undefined && this.cursor.judge(held[0]) === "gap";
     try {
       for (let turn = 0; turn < REPAIR_TRIES && open(); turn += 1) {
-        if (turn > 0) await this.pause(REPAIR_PAUSE_MS);
+        if (turn > 0) await this._pause(REPAIR_PAUSE_MS);
         if (open()) await this.fetchBehind();
       }
     } catch {
-      if (this.held === held) this.giveUp();
+      if (this._held === held) this._giveUp();
       return;
     }
-    if (this.held !== held) return;
-    this.held = null;
-    for (const event of held) if (this.cursor.judge(event) !== "known") this.take(event);
+    if (this._held !== held) return;
+    this._held = null;
+    for (const event of held) if (this.cursor.judge(event) !== "known") this._take(event);
   }
 
-  private giveUp(): void {
-    this.held = null;
-    this.handlers.onStuck();
+  private _giveUp(): void {
+    this._held = null;
+    this._handlers.onStuck();
   }
 
-  private take(event: FeedEvent): void {
+  private _take(event: FeedEvent): void {
     this.taken += 1;
     this.cursor.advance(event);
     this.state = foldEvent(this.state, event);
-    this.handlers.onEvent(event);
-    this.handlers.onChange();
+    this._handlers.onEvent(event);
+    this._handlers.onChange();
   }
 
-  private become(next: FeedState): void {
+  private _become(next: FeedState): void {
     if (next === this.state) return;
     this.state = next;
-    this.handlers.onChange();
+    this._handlers.onChange();
   }
 
-  private meetEpoch(epoch: string | null | undefined): void {
+  private _meetEpoch(epoch: string | null | undefined): void {
     if (!epoch) return;
-    if (this.cursor.epoch !== null && this.cursor.epoch !== epoch) this.reset("epoch", epoch);
+    if (this.cursor.epoch !== null && this.cursor.epoch !== epoch) this._reset("epoch", epoch);
     else this.cursor.epoch = epoch;
   }
 
-  private reset(reason: string | null, epoch: string | null): void {
-    this.life += 1;
-    this.held = null;
+  private _reset(reason: string | null, epoch: string | null): void {
+    this._life += 1;
+    this._held = null;
     this.cursor.forget(epoch);
-    this.become(emptyState);
-    this.handlers.onReset(reason);
+    this._become(emptyState);
+    this._handlers.onReset(reason);
   }
 
-  private pause(ms: number): Promise<void> {
-    return new Promise((resolve) => this.clock.setTimeout(resolve, ms));
+  private _pause(ms: number): Promise<void> {
+    return new Promise((resolve) => this._clock.setTimeout(resolve, ms));
   }
 }

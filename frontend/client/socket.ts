@@ -1,7 +1,8 @@
-// One WebSocket from dialling to its end: reads frames, asks for a sign of life, and says once that it is lost.
+// The feed over a WebSocket: reads frames, asks a silent server for a sign of life, and says once that it is lost.
 import { Alarm, type Clock } from "./clock";
 import { parseFrame } from "./frame";
-import type { Frame } from "./types";
+import { bounded, type Line, type LineHandlers, type Loss, OPENING_MS } from "./line";
+import { CHECK_MS, Watch } from "./watch";
 
 /** The part of the browser's WebSocket that is used, so that another one can be given. */
 export interface SocketLike {
@@ -15,84 +16,102 @@ export interface SocketLike {
 
 export type SocketClass = new (url: string) => SocketLike;
 
-export interface SocketHandlers {
-  /** The server has spoken: the connection is more than an accepted handshake. */
-  onLive(): void;
-  onFrame(frame: Frame): void;
-  onLost(code: number): void;
-}
-
-export const OPENING_MS = 10_000;
-export const PING_EVERY_MS = 20_000;
-export const PONG_WITHIN_MS = 10_000;
+export const PING_AFTER_MS = 20_000;
+/** Behind the server's own keepalive of 30 s: while nobody looks, the server's word is enough. */
+const HIDDEN_PING_AFTER_MS = 60_000;
 
 const NORMAL = 1000;
 const ABNORMAL = 1006;
 
-export class Socket {
-  private readonly socket: SocketLike;
-  private readonly pingAlarm: Alarm;
-  private readonly deadline: Alarm;
-  private live = false;
-  private over = false;
+/** The pause that a closing server names in its reason. */
+function pauseOf(reason: string): number | null {
+  const [, ms] = /\b(\d{1,7}) ms\b/.exec(reason) ?? [];
+  return ms ? bounded(Number(ms)) : null;
+}
 
-  constructor(url: string, socketClass: SocketClass, clock: Clock, private readonly handlers: SocketHandlers) {
-    this.pingAlarm = new Alarm(clock);
-    this.deadline = new Alarm(clock);
-    this.socket = new socketClass(url);
-    this.deadline.set(OPENING_MS, () => this.lose(ABNORMAL));
-    this.socket.onmessage = (event: { data: unknown }) => this.hear(event.data);
-    this.socket.onclose = (event: { code?: number }) => this.lose(event.code ?? ABNORMAL);
-    this.socket.onerror = () => this.lose(ABNORMAL);
+export class Socket implements Line {
+  private _socket: SocketLike | null = null;
+  private readonly _watch: Watch;
+  private readonly _deadline: Alarm;
+  private _live = false;
+  private _over = false;
+
+  constructor(
+    url: () => Promise<string>,
+    socketClass: SocketClass,
+    clock: Clock,
+    hidden: () => boolean,
+    private readonly _handlers: LineHandlers,
+  ) {
+    this._deadline = new Alarm(clock);
+    this._watch = new Watch(clock, {
+      patienceMs: () => (hidden() ? HIDDEN_PING_AFTER_MS : PING_AFTER_MS),
+      ask: () => this._ping(),
+      onDead: () => this._lose({ code: ABNORMAL }),
+    });
+    this._deadline.set(OPENING_MS, () => this._lose({ code: ABNORMAL, final: true }));
+    void this._open(url, socketClass);
   }
 
-  /** Asks now whether the other side is still there. */
-  ping(): void {
-    if (this.over || !this.live) return;
-    this.pingAlarm.clear();
-    this.deadline.set(PONG_WITHIN_MS, () => this.lose(ABNORMAL));
-    try {
-      this.socket.send('{"type":"ping"}');
-    } catch {
-      this.lose(ABNORMAL);
-    }
+  check(): void {
+    if (this._live && !this._over) this._watch.ask(CHECK_MS);
   }
 
   close(): void {
-    this.end();
-  }
-
-  private hear(data: unknown): void {
-    if (this.over) return;
-    // Any frame is a sign of life: in a burst the pong waits its turn behind events.
-    this.deadline.clear();
-    if (!this.pingAlarm.pending) this.pingAlarm.set(PING_EVERY_MS, () => this.ping());
-    if (!this.live) {
-      this.live = true;
-      this.handlers.onLive();
-    }
-    const frame = this.over ? null : parseFrame(data);
-    if (frame) this.handlers.onFrame(frame);
-  }
-
-  private lose(code: number): void {
-    if (this.over) return;
-    this.end();
-    this.handlers.onLost(code);
-  }
-
-  private end(): void {
-    if (this.over) return;
-    this.over = true;
-    this.pingAlarm.clear();
-    this.deadline.clear();
-    this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    if (this._over) return;
+    this._over = true;
+    this._watch.stop();
+    this._deadline.clear();
+    if (!this._socket) return;
+    this._socket.onmessage = this._socket.onclose = null;
     // A close during the handshake makes the browser report an error: somebody must listen to it.
-    this.socket.onerror = () => undefined;
+    this._socket.onerror = () => undefined;
     try {
-      this.socket.close(NORMAL);
+      this._socket.close(NORMAL);
     } catch {
       // It was closed already.
     }
+  }
+
+  private async _open(url: () => Promise<string>, socketClass: SocketClass): Promise<void> {
+    try {
+      const address = await url();
+      if (this._over) return;
+      const socket = new socketClass(address);
+      this._socket = socket;
+      socket.onmessage = (event: { data: unknown }) => this._hear(event.data);
+      socket.onclose = (event: { code?: number; reason?: string }) =>
+        this._lose({ code: event.code ?? ABNORMAL, waitMs: pauseOf(event.reason ?? "") });
+      socket.onerror = () => this._lose({ code: ABNORMAL });
+    } catch {
+      this._lose({ code: 0 });
+    }
+  }
+
+  private _ping(): void {
+    try {
+      this._socket?.send('{"type":"ping"}');
+    } catch {
+      this._lose({ code: ABNORMAL });
+    }
+  }
+
+  private _hear(data: unknown): void {
+    if (this._over) return;
+    // Any frame is a sign of life: in a burst the pong waits its turn behind events.
+    this._watch.heard();
+    if (!this._live) {
+      this._live = true;
+      this._deadline.clear();
+      this._handlers.onLive();
+    }
+    const frame = this._over ? null : parseFrame(data);
+    if (frame) this._handlers.onFrame(frame);
+  }
+
+  private _lose(loss: Loss): void {
+    if (this._over) return;
+    this.close();
+    this._handlers.onLost(loss);
   }
 }

@@ -191,7 +191,7 @@ test("a socket whose token has expired does not end a conversation that HTTP sti
   await settle();
   assert.equal(page.chat.getSnapshot().sessionId, "s1");
   page.site.set("GET /chat/events/s1", { status: 401, body: { detail: "Who?" } });
-  await page.clock.pass(500);
+  await page.clock.pass(30_000);
   FakeSocket.last.drop(4401);
   await settle();
   assert.equal(page.chat.getSnapshot().sessionId, "s2");

@@ -51,7 +51,10 @@ export const en: Texts = {
   copied: "Copied",
   connecting: "Connecting…",
   reconnecting: "Reconnecting…",
-  polling: "No live connection: looking for news every few seconds.",
+  offline: "You are offline. What you have asked goes on, and is shown here when you are back.",
+  caughtUp: (count) =>
+    count === 0 ? "Connected again, nothing missed" : `Caught up, ${count} missed ${count === 1 ? "event" : "events"}`,
+  polling: "No live connection: news is fetched instead, and an answer appears when it is finished.",
   busAway: "The server is waiting for one of its parts. What you have asked is kept, and goes on when that is back.",
   unreachable: "The server cannot be reached.",
   kept: "Your question has been kept; please send it again.",

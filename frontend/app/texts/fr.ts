@@ -51,7 +51,10 @@ export const fr: Texts = {
   copied: "Copié",
   connecting: "Connexion…",
   reconnecting: "Reconnexion…",
-  polling: "Pas de connexion en direct : vérification toutes les quelques secondes.",
+  offline: "Vous êtes hors ligne. Votre question suit son cours et s’affichera à votre retour.",
+  caughtUp: (count) =>
+    count === 0 ? "Reconnecté, rien n’a manqué" : `À jour : ${count} événement${count === 1 ? " rattrapé" : "s rattrapés"}`,
+  polling: "Pas de connexion en direct : la page demande les nouvelles, et la réponse s’affiche à la fin.",
   busAway:
     "Le serveur attend l’un de ses composants. Vos questions sont conservées et reprendront dès son retour.",
   unreachable: "Le serveur est injoignable.",

@@ -51,7 +51,10 @@ export const sw: Texts = {
   copied: "Imenakiliwa",
   connecting: "Inaunganisha…",
   reconnecting: "Inaunganisha tena…",
-  polling: "Hakuna muunganisho wa moja kwa moja: habari zinatafutwa kila baada ya sekunde chache.",
+  offline: "Huna mtandao. Ulichouliza kinaendelea, na kitaonekana hapa utakaporudi mtandaoni.",
+  caughtUp: (count) =>
+    count === 0 ? "Imeunganishwa tena, hakuna kilichokosekana" : `Tumefikia sasa: matukio ${count} yaliyokosekana`,
+  polling: "Hakuna muunganisho wa moja kwa moja: habari zinaulizwa, na jibu litaonekana likikamilika.",
   busAway: "Seva inasubiri sehemu yake moja. Ulichouliza kimehifadhiwa, na kitaendelea itakaporudi.",
   unreachable: "Seva haipatikani.",
   kept: "Swali lako limehifadhiwa; tafadhali litume tena.",

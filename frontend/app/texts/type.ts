@@ -43,6 +43,8 @@ export interface Texts {
   copied: string;
   connecting: string;
   reconnecting: string;
+  offline: string;
+  caughtUp(count: number): string;
   polling: string;
   busAway: string;
   unreachable: string;

@@ -49,9 +49,19 @@ function Page({ chat, language, onLanguage }: PageProps) {
   const clockOffsetMs = feed?.clockOffsetMs ?? 0;
   useFollow(turns.length);
   return (
-    <div className="page" data-connection={feed?.status ?? "connecting"} data-session={sessionId ?? undefined}>
+    <div
+      className="page"
+      data-connection={feed?.status ?? "connecting"}
+      data-transport={feed?.transport ?? undefined}
+      data-session={sessionId ?? undefined}
+    >
       <Header onLanguage={onLanguage} onNew={() => chat.startAnew()} />
-      <Connection status={feed?.status ?? null} lostAt={lostAt} busAway={feed?.busAway ?? false} />
+      <Connection
+        status={feed?.status ?? null}
+        lostAt={lostAt}
+        busAway={feed?.busAway ?? false}
+        caughtUp={feed?.caughtUp ?? 0}
+      />
       <main className="conversation" aria-label={t.conversation}>
         {sessionId !== null && turns.length === 0 && <Welcome />}
         {turns.map((turn) => (

@@ -1,30 +1,45 @@
-// Says, after a moment and politely, that the line is lost, that the page looks for news by itself, or why none come.
+// Says, after a moment and politely, that the line is lost or back, that the page asks by itself, or that a part is away.
 import type { FeedStatus } from "../../client";
-import { useLasting, useSteady } from "./hooks";
+import { useLasting, useRelief, useSteady } from "./hooks";
 import { useLocale } from "./locale";
 
 const PATIENCE_MS = 2_000;
+/** How long it stays to be read that all is well again. */
+const RELIEF_MS = 4_000;
 
 interface ConnectionProps {
   status: FeedStatus | null;
   lostAt: number | null;
   /** The server answers, but one of its parts does not. */
   busAway: boolean;
+  /** Events that had happened meanwhile. */
+  caughtUp: number;
 }
 
-export function Connection({ status, lostAt, busAway }: ConnectionProps) {
+type Said = "offline" | "reconnecting" | "bus-away" | "caught-up" | "polling";
+
+export function Connection({ status, lostAt, busAway, caughtUp }: ConnectionProps) {
   const { t } = useLocale();
   const lost = useLasting(lostAt, PATIENCE_MS);
   const away = useSteady(busAway, PATIENCE_MS);
+  const polled = useSteady(status === "polling", PATIENCE_MS);
+  const relieved = useRelief(lost, RELIEF_MS);
   const never = status === null || status === "connecting";
-  const polled = status === "polling" ? t.polling : null;
-  const text = lost ? (never ? t.connecting : t.reconnecting) : away ? t.busAway : polled;
+  const texts: Record<Said, string> = {
+    offline: t.offline,
+    reconnecting: never ? t.connecting : t.reconnecting,
+    "bus-away": t.busAway,
+    "caught-up": t.caughtUp(caughtUp),
+    polling: t.polling,
+  };
+  const trouble = status === "offline" ? "offline" : "reconnecting";
+  const said: Said | null = lost ? trouble : away ? "bus-away" : relieved ? "caught-up" : polled ? "polling" : null;
   return (
     <div className="connection-place" aria-live="polite">
-      {text && (
-        <p className="connection" data-testid="connection" data-state={lost ? "reconnecting" : away ? "bus-away" : "polling"}>
-          {lost && <span className="spinner" aria-hidden="true" />}
-          {text}
+      {said && (
+        <p className="connection" data-testid="connection" data-state={said}>
+          {said === "reconnecting" && <span className="spinner" aria-hidden="true" />}
+          {texts[said]}
         </p>
       )}
     </div>

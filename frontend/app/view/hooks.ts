@@ -1,5 +1,5 @@
 // Time on the page: a tick while something runs, and a wish that lasts before it is granted.
-import { useEffect, useState } from "react";
+import { useEffect, useRef, useState } from "react";
 
 const TICK_MS = 100;
 const CALM_TICK_MS = 1000;
@@ -38,4 +38,19 @@ export function useLasting(since: number | null, ms: number): boolean {
     return () => window.clearTimeout(timer);
   }, [since, ms]);
   return since !== null && due === since;
+}
+
+/** True for `ms` once `trouble`, which was, is over. */
+export function useRelief(trouble: boolean, ms: number): boolean {
+  const [relieved, setRelieved] = useState(false);
+  const before = useRef(trouble);
+  useEffect(() => {
+    const over = before.current && !trouble;
+    before.current = trouble;
+    setRelieved(over);
+    if (!over) return undefined;
+    const timer = window.setTimeout(() => setRelieved(false), ms);
+    return () => window.clearTimeout(timer);
+  }, [trouble, ms]);
+  return relieved && !trouble;
 }

@@ -1,6 +1,7 @@
 // Stand-ins for time, the WebSocket, the server's HTTP side and events, all driven by the test.
 import type { Clock, Timer } from "../clock";
 import type { FetchLike } from "../http";
+import type { Signs } from "../signs";
 import type { SocketLike } from "../socket";
 import type { FeedEvent } from "../types";
 
@@ -36,6 +37,12 @@ export class FakeClock implements Clock {
       await settle();
     }
     this.time = end;
+  }
+
+  /** The machine sleeps: what falls due meanwhile runs when it wakes. */
+  async sleep(ms: number): Promise<void> {
+    this.time += ms;
+    await this.pass(0);
   }
 }
 
@@ -82,6 +89,7 @@ export class FakeSocket implements SocketLike {
   accept(epoch = "e1", lastId = 0): void {
     const timestamp = "2026-11-01T10:00:00.000000Z";
     this.say({ type: "connection", status: "connected", session_id: "s", timestamp, epoch, last_id: lastId });
+    this.say({ type: "hello", after: Number(this.query["after"]), epoch });
   }
 
   events(...events: FeedEvent[]): void {
@@ -89,8 +97,85 @@ export class FakeSocket implements SocketLike {
   }
 
   /** The line breaks. */
-  drop(code = 1006): void {
-    this.onclose?.({ code } as never);
+  drop(code = 1006, reason = ""): void {
+    this.onclose?.({ code, reason } as never);
+  }
+}
+
+/** One open stream of a server; the test speaks and ends it. */
+export class FakeStream {
+  readonly headers: Headers;
+  closed = false;
+  private control: ReadableStreamDefaultController<Uint8Array> | null = null;
+  private readonly encoder = new TextEncoder();
+
+  constructor(
+    readonly url: URL,
+    init: RequestInit,
+  ) {
+    this.headers = new Headers(init.headers);
+    init.signal?.addEventListener("abort", () => this.end());
+  }
+
+  get query(): Record<string, string> {
+    return Object.fromEntries(this.url.searchParams);
+  }
+
+  response(): Response {
+    const body = new ReadableStream<Uint8Array>({ start: (control) => void (this.control = control) });
+    return new Response(body, { headers: { "Content-Type": "text/event-stream; charset=utf-8" } });
+  }
+
+  write(text: string): void {
+    this.bytes(this.encoder.encode(text));
+  }
+
+  bytes(bytes: Uint8Array): void {
+    if (!this.closed) this.control?.enqueue(bytes);
+  }
+
+  async say(...frames: Record<string, unknown>[]): Promise<void> {
+    for (const frame of frames) this.write(`event: ${frame["type"]}\ndata: ${JSON.stringify(frame)}\n\n`);
+    await settle();
+  }
+
+  async accept(epoch = "e1", lastId = 0): Promise<void> {
+    const timestamp = "2026-11-01T10:00:00.000000Z";
+    this.write("retry: 1000\n\n");
+    const hello = { type: "hello", after: Number(this.query["after"]), epoch };
+    await this.say({ type: "connection", session_id: "s", timestamp, epoch, last_id: lastId }, hello);
+  }
+
+  async events(...events: FeedEvent[]): Promise<void> {
+    for (const event of events) this.write(`id: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`);
+    await settle();
+  }
+
+  end(): void {
+    if (!this.closed) this.control?.close();
+    this.closed = true;
+  }
+}
+
+/** What the browser says of the network and of who looks. */
+export class FakeSigns implements Signs {
+  private run: (sign: "online" | "offline" | "seen") => void = () => undefined;
+  isOnline = true;
+  isHidden = false;
+  readonly online = () => this.isOnline;
+  readonly hidden = () => this.isHidden;
+
+  listen(run: (sign: "online" | "offline" | "seen") => void): () => void {
+    this.run = run;
+    return () => {
+      this.run = () => undefined;
+    };
+  }
+
+  say(sign: "online" | "offline" | "seen"): void {
+    if (sign === "seen") this.isHidden = false;
+    else this.isOnline = sign === "online";
+    this.run(sign);
   }
 }
 
@@ -102,17 +187,47 @@ export class FakeServer {
   /** Which cursors cannot be resumed from: they are answered from the start. */
   stale: (after: number) => boolean = () => false;
   failure: { status: number; headers?: Record<string, string>; body?: unknown } | null = null;
+  /** Polls, without the streams. */
   readonly asked: URL[] = [];
+  /** What a request for a stream meets: a stream, or a refusal with this status. */
+  streaming: true | number = 404;
+  readonly streams: FakeStream[] = [];
+  /** A server that knows `wait` holds a request back until there is something. */
+  waits = false;
+  private readonly waiting = new Set<() => void>();
 
-  readonly fetch: FetchLike = async (url) => {
+  constructor(private readonly clock: FakeClock) {}
+
+  get stream(): FakeStream {
+    const stream = this.streams.at(-1);
+    if (!stream) throw new Error("nobody has asked for a stream");
+    return stream;
+  }
+
+  get held(): number {
+    return this.waiting.size;
+  }
+
+  /** Adds to the log, and answers who waits for that. */
+  async add(...events: FeedEvent[]): Promise<void> {
+    this.log = [...this.log, ...events];
+    for (const go of [...this.waiting]) go();
+    await settle();
+  }
+
+  readonly fetch: FetchLike = async (url, init = {}) => {
     const asked = new URL(url);
-    this.asked.push(asked);
+    const isStream = asked.pathname.endsWith("/stream");
+    if (!isStream) this.asked.push(asked);
     if (this.failure?.status === 0) throw new TypeError("no network");
     if (this.failure) {
       const { status, headers = {}, body = {} } = this.failure;
       return new Response(JSON.stringify(body), { status, headers });
     }
+    if (isStream) return this.open(asked, init);
     const given = Number(asked.searchParams.get("after"));
+    const wait = Number(asked.searchParams.get("wait"));
+    if (this.waits && wait > 0 && !this.log.some((event) => event.id > given)) await this.hold(wait, init.signal);
     const reset = this.stale(given) ? { reset: true, reason: "future" } : {};
     const after = this.stale(given) ? 0 : given;
     const behind = this.log.filter((event) => event.id > after);
@@ -120,6 +235,30 @@ export class FakeServer {
     const has_more = behind.length > events.length;
     return Response.json({ session_id: "s", events, total_count: events.length, has_more, epoch: this.epoch, ...reset });
   };
+
+  private open(asked: URL, init: RequestInit): Response {
+    if (this.streaming !== true) return Response.json({ detail: "No." }, { status: this.streaming });
+    this.streams.push(new FakeStream(asked, init));
+    return this.stream.response();
+  }
+
+  private hold(seconds: number, signal: AbortSignal | null | undefined): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const timer = this.clock.setTimeout(() => go(), seconds * 1000);
+      const go = () => {
+        this.clock.clearTimeout(timer);
+        this.waiting.delete(go);
+        signal?.removeEventListener("abort", stop);
+        resolve();
+      };
+      const stop = () => {
+        this.waiting.delete(go);
+        reject(new DOMException("", "AbortError"));
+      };
+      this.waiting.add(go);
+      signal?.addEventListener("abort", stop);
+    });
+  }
 }
 
 export function event(id: number, type: string, status: string, more: Partial<FeedEvent> = {}): FeedEvent {
