@@ -287,8 +287,7 @@ test("a hidden page leaves the talking to the server", async () => {
     await clock.pass(30_000);
     FakeSocket.last.say({ type: "keepalive" });
   }
-  assert.deepEqual(FakeSocket.last.sent, []);
-  assert.equal(way(feed), "websocket");
+  assert.deepEqual([FakeSocket.all.length, FakeSocket.last.sent, way(feed)], [1, [], "websocket"]);
   feed.close();
 });
 
