@@ -36,7 +36,7 @@ class Breach:
 
 
 class Inbound:
-    """The frames of one client. Raises wsproto's RemoteProtocolError for what is no frame."""
+    """The frames of one client. After a `Breach` or a last `Reply` nothing that it says is heard any more."""
 
     __slots__ = ("_limit_bytes", "_parser", "_text")
 
@@ -56,11 +56,13 @@ class Inbound:
                 yield Reply(frames.frame(frames.PONG, bytes(event.payload)))
             elif isinstance(event, BytesMessage):
                 yield Breach(frames.NOT_TEXT, "text frames only")
+                return
             elif isinstance(event, TextMessage):
                 # A frame that the client leaves open counts, too: its pieces are added up.
                 self._text += str(event.data)
                 if len(self._text.encode()) > self._limit_bytes:
                     yield Breach(frames.TOO_BIG, "a frame was too long")
-                elif event.message_finished:
+                    return
+                if event.message_finished:
                     said, self._text = self._text, ""
                     yield Said(said)

@@ -209,12 +209,15 @@ class Reader:
                 self._hear(event.text, now)
             elif isinstance(event, Breach):
                 self.end(event.code, event.reason)
-            elif not self.closing:
+            elif event.last or self.has_room:
+                # Who asks and does not read the answers is owed no more of them (RFC 6455, 5.5.3).
                 self.queue(event.data, now)
                 self.closing = event.last
 
     def _hear(self, said: str, now: float) -> None:
         self.heard_at = now
+        if not self.has_room:
+            return
         if said.strip() == "ping":
             self.queue(frames.text(b"pong"), now)
             return
