@@ -13,7 +13,7 @@ PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-re
 	! -name '*.tsbuildinfo' -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev page run test test-programs faults faults-meta lint format lock clean again
+.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak lint format lock clean again
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -46,6 +46,9 @@ faults: setup-dev test-programs ## Injects 300 faults over three seeds and judge
 
 faults-meta: setup-dev test-programs ## Takes four protections away, one by one; each must be missed.
 	@$(VENV)/bin/python -m tests.faults.meta
+
+soak: setup-dev test-programs ## Lets clients join, leave and resume 100,000 times while servers restart.
+	@$(VENV)/bin/python -m tests.soak --joins 100000 --seed 1 --redis-restarts 20
 
 lint: setup-dev frontend/node_modules/.installed ## Checks style, types and the direction of imports.
 	@$(VENV)/bin/ruff check

@@ -118,12 +118,14 @@ class Stack:
         """Waits until the worker consumes."""
         wait_for(lambda: " ready." in self.log(name), f"the worker's readiness; its log: {self.log(name)}", 30)
 
-    def start_relay(self, number: int = 0) -> None:
-        """Starts a relay and waits until sockets can be handed over to it."""
+    def start_relay(self, number: int = 0, seconds: float = 20.0) -> None:
+        """Starts a relay and waits until sockets can be handed over to it, for so long at most."""
         name = f"relay-{number}" if number else "relay"
         before = self.log(name).count("serves feeds")
         self.spawn(name, "spanfeed", "relay", "--number", str(number))
-        wait_for(lambda: self.log(name).count("serves feeds") > before, f"the relay; its log: {self.log(name)}")
+        wait_for(
+            lambda: self.log(name).count("serves feeds") > before, f"the relay; its log: {self.log(name)}", seconds
+        )
 
     def start_recorder(self) -> None:
         """Starts the recorder."""
