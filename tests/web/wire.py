@@ -76,6 +76,16 @@ class Wire:
         length = 0 if method == "HEAD" else int(headers.get("content-length", "0"))
         return Reply(int(first.split()[1]), headers, self._exactly(length))
 
+    def wait_for(self, said: bytes) -> None:
+        """Waits until the server has said so; nothing is taken."""
+        while said not in self._buffer:
+            self._more()
+
+    def rest(self) -> bytes:
+        """Takes what has come and was not read."""
+        taken, self._buffer = self._buffer, b""
+        return taken
+
     def _more(self) -> None:
         data = self.socket.recv(65_536)
         if not data:
