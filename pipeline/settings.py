@@ -62,6 +62,9 @@ class Settings:
     allowed_origins: str = _setting(
         "", "SPANFEED_ALLOWED_ORIGINS", "Other origins whose pages may connect, separated by commas."
     )
+    trusted_proxies: int = _setting(
+        0, "SPANFEED_TRUSTED_PROXIES", "Proxies in front whose X-Forwarded headers are believed.", "proxies"
+    )
     body_limit_bytes: int = _setting(262_144, "SPANFEED_BODY_LIMIT_BYTES", "Longest request body.", "bytes")
     message_limit_characters: int = _setting(
         16_384, "SPANFEED_MESSAGE_LIMIT_CHARACTERS", "Longest chat message.", "characters"

@@ -9,6 +9,9 @@ wanted=
 [ -n "$(command -v initdb || ls /usr/lib/postgresql/*/bin/initdb 2>/dev/null || true)" ] || wanted="$wanted postgresql"
 [ -x /usr/lib/rabbitmq/bin/rabbitmq-server ] || wanted="$wanted rabbitmq-server"
 [ -n "$(ls /usr/lib/*/faketime/libfaketime.so.1 2>/dev/null || true)" ] || wanted="$wanted faketime"
+[ -n "$(command -v nginx || ls /usr/sbin/nginx 2>/dev/null || true)" ] || wanted="$wanted nginx"
+[ -n "$(command -v haproxy || ls /usr/sbin/haproxy 2>/dev/null || true)" ] || wanted="$wanted haproxy"
+[ -n "$(command -v openssl || true)" ] || wanted="$wanted openssl"
 
 [ -n "$wanted" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then

@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pipeline import settings as settings_table
 from pipeline.bus import open_bus
@@ -51,6 +52,10 @@ def make_app(settings: Settings | None = None) -> Flask:
         RATELIMIT_HEADERS_ENABLED=True,
         SOCK_SERVER_OPTIONS={"thread_class": feed_routes.NoThread},
     )
+    if settings.trusted_proxies > 0:
+        # Only what the proxies themselves have added counts: it is read from the right, one entry for each.
+        proxies = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.url_map.strict_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     bus, store = open_bus(settings), open_store(settings)
