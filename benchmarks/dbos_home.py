@@ -1,41 +1,15 @@
-"""A Python of its own for DBOS, so that Spanfeed's packages stay as they are: made once, kept in the user's cache."""
+"""A Python of its own for DBOS."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
+from benchmarks.own_python import python_with, say
+
 VERSION = "3.4.0"
-_INSTALL_SECONDS = 300
+__all__ = ["VERSION", "python_with_dbos", "say"]
 
 
 def python_with_dbos() -> Path | None:
-    """The Python that has DBOS, installed now if need be; None, and one line that says why, where it cannot be had."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "spanfeed-benchmarks"
-    home = cache / f"dbos-{VERSION}-python{sys.version_info.major}.{sys.version_info.minor}"
-    python, mark = home / "bin" / "python", home / ".installed"
-    if mark.exists() and python.exists():
-        return python
-    say(f"Installing dbos {VERSION} into {home} (once) …")
-    try:
-        shutil.rmtree(home, ignore_errors=True)
-        _run([sys.executable, "-m", "venv", str(home)])
-        _run([str(python), "-m", "pip", "install", "--disable-pip-version-check", "--quiet", f"dbos=={VERSION}"])
-    except (OSError, subprocess.SubprocessError) as error:
-        detail = (getattr(error, "stderr", None) or str(error)).strip().splitlines()
-        say(f"DBOS cannot be installed, so it is left out: {detail[-1] if detail else type(error).__name__}")
-        return None
-    mark.touch()
-    return python
-
-
-def say(line: str) -> None:
-    """A line for who waits: not on standard output, which holds the figures."""
-    print(line, file=sys.stderr, flush=True)
-
-
-def _run(command: list[str]) -> None:
-    subprocess.run(command, check=True, capture_output=True, text=True, timeout=_INSTALL_SECONDS)
+    """The Python that has DBOS; None, and one line that says why, where it cannot be had."""
+    return python_with(f"dbos-{VERSION}", f"dbos=={VERSION}")

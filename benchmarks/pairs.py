@@ -47,6 +47,8 @@ class Comparison:
     high: float
     pairs: int
     goal: Goal | None = None
+    note: str = ""
+    """What makes the figure worth less, if anything."""
 
 
 def compare(name: str, unit: str, peer_name: str, pairs: Sequence[Pair], goal: Goal | None = None) -> Comparison:

@@ -17,11 +17,16 @@ def show(comparisons: Sequence[Comparison], as_json: bool) -> None:
             print(json.dumps(_object(one)))
         return
     rows = [_HEAD, *(_row(one) for one in comparisons)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(_HEAD))]
+    peers = sorted({one.peer_name for one in comparisons})
+    if len(peers) > 1:
+        rows = [(*row, name) for row, name in zip(rows, ("against", *(c.peer_name for c in comparisons)), strict=True)]
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
-    for peer in sorted({one.peer_name for one in comparisons}):
-        print(f"peer: {peer}")
+    if len(peers) == 1:
+        print(f"peer: {peers[0]}")
+    for note in sorted({one.note for one in comparisons if one.note}):
+        print(f"* {note}: {', '.join(one.name for one in comparisons if one.note == note)}")
 
 
 def _object(one: Comparison) -> dict[str, str | float]:
@@ -32,6 +37,7 @@ def _object(one: Comparison) -> dict[str, str | float]:
         "peer_name": one.peer_name,
         "ratio": round(one.ratio, 4),
         "unit": one.unit,
+        **({"note": one.note} if one.note else {}),
     }
 
 
@@ -40,4 +46,4 @@ def _row(one: Comparison) -> tuple[str, ...]:
     if one.goal is not None:
         goal, met = str(one.goal), "yes" if one.goal.holds(one.ours, one.ratio) else "NO"
     figures = (f"{one.ours:.4g}", f"{one.peer:.4g}", one.unit, f"{one.ratio:.3f}", f"{one.low:.3f} to {one.high:.3f}")
-    return (one.name, *figures, str(one.pairs), goal, met)
+    return (one.name + (" *" if one.note else ""), *figures, str(one.pairs), goal, met)
