@@ -15,13 +15,12 @@ class BulkAppend(Bus):
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
         self._client = self._quick
-        # Where one event is sent too late, all behind it are.
-        self._gathered: Any = _Gathered([])
-        self._quick = self._gathered
+        self._gathered = _Gathered([])
+        self._quick = self._gathered  # type: ignore[assignment]
 
     def send(self) -> None:
         """Sends all at once and waits for all answers. Raises redis-py's errors."""
-        pipe = self._client.pipeline(transaction=False)
+        pipe: Any = self._client.pipeline(transaction=False)
         for call in self._gathered.calls:
             pipe.execute_command("EVALSHA", *call)
         self._gathered.calls.clear()

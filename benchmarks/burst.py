@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
-import subprocess
 import sys
 import time
 import uuid
@@ -18,7 +17,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.pairs import Comparison, Goal, compare
-from benchmarks.processes import ROOT, environment_with
+from benchmarks.processes import LineProcess
 from benchmarks.report import show
 from benchmarks.sides import PEER, OurSide, Side, both
 from pipeline.store import events
@@ -35,48 +34,15 @@ class Burst:
     web_cpu_seconds: float
 
 
-class Emitter:
-    """The process that sends a burst once it is told."""
-
-    def __init__(self, name: str, session_id: str, count: int, environment: Mapping[str, str]) -> None:
-        command = [sys.executable, "-m", "benchmarks.emitter", name, session_id, str(count)]
-        self._process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment_with(environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._said()
-
-    def _said(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("the emitter has ended")
-        return line
-
-    def go(self) -> None:
-        """Lets it send."""
-        assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
-        self._process.stdin.flush()
-
-    def stop(self) -> None:
-        """Ends it, whether it is done or not."""
-        self._process.terminate()
-        self._process.communicate(timeout=10)
-
-
 def one_burst(side: Side, name: str, count: int, environment: Mapping[str, str]) -> tuple[str, Burst]:
     """A burst on a session of its own; gives the session, too. Reading ends when an event is out of place."""
     session_id = str(uuid.uuid4())
     feed = side.open_feed(session_id)
-    emitter = Emitter(name, session_id, count, environment)
+    emitter = LineProcess([sys.executable, "-m", "benchmarks.emitter", name, session_id, str(count)], environment)
     try:
+        emitter.heard()
         cpu, began = side.web_cpu_seconds(), time.perf_counter()
-        emitter.go()
+        emitter.tell("go")
         in_order = 0
         while in_order < count:
             # A peer that has lost the end of the burst says no more.
@@ -92,7 +58,7 @@ def one_burst(side: Side, name: str, count: int, environment: Mapping[str, str])
         took = time.perf_counter() - began
         return session_id, Burst(in_order, took, side.web_cpu_seconds() - cpu)
     finally:
-        emitter.stop()
+        emitter.close()
         feed.close()
 
 

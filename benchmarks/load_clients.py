@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from benchmarks.own_python import cache_folder, say
-from benchmarks.processes import ROOT
+from benchmarks.processes import LineProcess
 
 FULL = 0.9
 """With so much of a core used, a client may be what was measured."""
 _SOURCES = Path(__file__).parent / "load"
 _PATIENCE_SECONDS = 120
-_END_SECONDS = 10
 
 
 class Audience(Protocol):
@@ -37,19 +36,15 @@ class Audience(Protocol):
         """What was counted: count, seconds (first to last), busy (share of a core), p50_us, p99_us, max_us."""
 
 
-class Feeds:
-    """See Audience. Raises RuntimeError when a feed could not be opened."""
+class LineAudience:
+    """See Audience; the process says how it began."""
 
-    def __init__(
-        self, port: int, protocol: str, path: str, header: str, clients: int, sessions: int, at_once: int = 64
-    ) -> None:
-        command = [str(compiled("feeds")), str(port), protocol, path, str(clients), str(sessions)]
-        command += [str(_PATIENCE_SECONDS), str(at_once), *([header] if header else [])]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    def __init__(self, command: list[str]) -> None:
+        self._process = LineProcess(command)
         try:
             opened = self.found()
             if opened["failed"]:
-                raise RuntimeError(f"{opened['failed']} of {clients} feeds could not be opened on {path}")
+                raise RuntimeError(f"{opened['failed']} feeds could not be opened: {' '.join(command)}")
         except BaseException:
             self.close()
             raise
@@ -57,9 +52,7 @@ class Feeds:
 
     def begin(self, expected: int, quiet_ms: int, every: int) -> None:
         """See Audience."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{expected} {quiet_ms} {every}\n")
-        self._process.stdin.flush()
+        self._process.tell(f"{expected} {quiet_ms} {every}")
         self.found()
 
     def found(self) -> dict[str, Any]:
@@ -68,52 +61,32 @@ class Feeds:
 
     def close(self) -> None:
         """Ends the connections without a goodbye."""
-        end(self._process)
+        self._process.close()
 
 
-class RawSubscriber:
-    """redis-py in a process of its own in place of a server and its clients; see Audience."""
+def feeds(port: int, protocol: str, path: str, header: str, clients: int, sessions: int, at_once: int) -> LineAudience:
+    """Open feeds. Raises RuntimeError when one could not be opened."""
+    command = [str(compiled("feeds")), str(port), protocol, path, str(clients), str(sessions)]
+    return LineAudience([*command, str(_PATIENCE_SECONDS), str(at_once), *([header] if header else [])])
 
-    def __init__(self, url: str, channel: str, sessions: int) -> None:
-        command = [sys.executable, "-m", "benchmarks.relay_raw", url, channel, str(sessions)]
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-        self._process = subprocess.Popen(
-            command, cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self.seconds = float(self.found()["seconds"])
 
-    begin = Feeds.begin
-    found = Feeds.found
-    close = Feeds.close
+def raw_subscriber(url: str, channel: str, sessions: int) -> LineAudience:
+    """redis-py in place of a server and its clients."""
+    return LineAudience([sys.executable, "-m", "benchmarks.relay_raw", url, channel, str(sessions)])
 
 
 @contextlib.contextmanager
-def requests(
-    port: int, path: str, seconds: float, at_once: int, pause_ms: float = 0
-) -> Iterator[subprocess.Popen[str]]:
+def requests(port: int, path: str, seconds: float, at_once: int, pause_ms: float = 0) -> Iterator[LineProcess]:
     """Plain requests meanwhile; `said_by` waits for what came of them."""
     command = [str(compiled("requests")), str(port), path, str(seconds), str(at_once), str(pause_ms)]
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
-    try:
+    with contextlib.closing(LineProcess(command)) as process:
         yield process
-    finally:
-        end(process)
 
 
-def said_by(process: subprocess.Popen[str]) -> dict[str, Any]:
+def said_by(process: LineProcess) -> dict[str, Any]:
     """The next line of a client. Raises RuntimeError when it has ended."""
-    assert process.stdout is not None
-    line = process.stdout.readline()
-    if not line:
-        raise RuntimeError(f"{process.args!r} has ended")
-    found: dict[str, Any] = json.loads(line)
+    found: dict[str, Any] = json.loads(process.heard())
     return found
-
-
-def end(process: subprocess.Popen[str]) -> None:
-    """Kills a process and takes its pipes away."""
-    process.kill()
-    process.communicate(timeout=_END_SECONDS)
 
 
 @functools.cache

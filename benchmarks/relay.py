@@ -87,7 +87,8 @@ def main() -> None:
     """The command."""
     asked = arguments()
     raise_files_limit()
-    compiled("feeds")
+    for program in ("feeds", "requests"):
+        compiled(program)
     kinds = sides_that_can_be_had({"ours", "oursannounced", *asked.only})
     options: dict[str, Any] = _QUICK if asked.quick else {}
     if asked.rounds:

@@ -37,11 +37,11 @@ class Bench:
 Scenario = Callable[[Bench], list[Comparison]]
 
 
-def open_sides(bench: Bench, ends: contextlib.ExitStack, names: Sequence[str]) -> list[Side]:
-    """Starts those of the sides that can be had; `ends` ends them."""
+def open_sides(bench: Bench, ends: contextlib.ExitStack, names: Sequence[str], clients: int = 0) -> list[Side]:
+    """Starts those of the sides that can be had, for as many feeds as usual or more; `ends` ends them."""
     folder = Path(bench.folder / f"at-{time.monotonic_ns()}")
     folder.mkdir()
-    return ends.enter_context(started(bench.kinds, names, folder, bench.clients))
+    return ends.enter_context(started(bench.kinds, names, folder, max(clients, bench.clients)))
 
 
 def open_feeds(ends: contextlib.ExitStack, sides: Sequence[Side], clients: int, sessions: int) -> dict[str, Audience]:
@@ -127,7 +127,7 @@ def idle(bench: Bench) -> list[Comparison]:
     """Feeds on which nothing happens."""
     weights: dict[str, float] = {}
     with contextlib.ExitStack() as ends:
-        sides = open_sides(bench, ends, ("ours", *_SERVERS))
+        sides = open_sides(bench, ends, ("ours", *_SERVERS), bench.many_clients)
         clients = {side.name: min(bench.many_clients, side.idle_clients) for side in sides}
         for side in sides:
             weights[side.name] = _idle_kilobytes(side, clients[side.name])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import resource
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +13,8 @@ from typing import Any
 import httpx
 import psutil
 
-from benchmarks.load_clients import Audience, Feeds, RawSubscriber, end, said_by
-from benchmarks.processes import ROOT, Program, cpu_seconds, environment_with
+from benchmarks.load_clients import Audience, feeds, raw_subscriber, said_by
+from benchmarks.processes import LineProcess, Program, cpu_seconds
 from benchmarks.relay_senders import ANNOUNCED_SESSION, RAW_CHANNEL, RAW_SESSION, SESSION
 from pipeline.bus.keys import session_channel
 from tests.parts.ports import free_port
@@ -49,7 +48,7 @@ class Side:
         self.home, self.part, self.port = home / self.name, part, free_port()
         self.home.mkdir()
         self._ends = contextlib.ExitStack()
-        self._publisher: subprocess.Popen[str] | None = None
+        self._publisher: LineProcess | None = None
         self._processes: Callable[[], list[psutil.Process]] = list
         try:
             self._start(clients)
@@ -77,28 +76,23 @@ class Side:
 
     def feeds(self, clients: int, sessions: int, at_once: int = 64) -> contextlib.AbstractContextManager[Audience]:
         """Open feeds of so many sessions, made so many at a time."""
-        return contextlib.closing(Feeds(self.port, self.protocol, self.path, self.header, clients, sessions, at_once))
+        return contextlib.closing(feeds(self.port, self.protocol, self.path, self.header, clients, sessions, at_once))
 
     def publish(self, events: int, sessions: int, rate: float, batch: int) -> dict[str, Any]:
         """Sends events and waits until that is done; gives how long it took and how much of a core."""
         publisher = self.publisher()
-        assert publisher.stdin is not None
         asked = {"events": events, "sessions": sessions, "rate": rate, "batch": batch}
-        publisher.stdin.write(json.dumps(asked) + "\n")
-        publisher.stdin.flush()
+        publisher.tell(json.dumps(asked))
         return said_by(publisher)
 
-    def publisher(self) -> subprocess.Popen[str]:
+    def publisher(self) -> LineProcess:
         """The process that sends; it is started when it is wanted first, which takes its time."""
         if self._publisher is not None:
             return self._publisher
         command = [self.python, "-m", "benchmarks.relay_publisher", self.kind, self._target(), str(EVENT_BYTES)]
-        publisher = subprocess.Popen(
-            command, cwd=ROOT, env=environment_with({}), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
-        self._ends.callback(end, publisher)
-        assert publisher.stdout is not None
-        if publisher.stdout.readline() != "ready\n":
+        publisher = LineProcess(command)
+        self._ends.callback(publisher.close)
+        if publisher.heard() != "ready":
             raise RuntimeError(f"the publisher of {self.label} could not begin")
         self._publisher = publisher
         return publisher
@@ -198,7 +192,7 @@ class Raw(Side):
 
     def feeds(self, clients: int, sessions: int, at_once: int = 64) -> contextlib.AbstractContextManager[Audience]:
         """See Side; there is one client."""
-        return contextlib.closing(RawSubscriber(self.part.url, self.channel, sessions))
+        return contextlib.closing(raw_subscriber(self.part.url, self.channel, sessions))
 
 
 class RawPublish(Raw):

@@ -45,7 +45,7 @@ class _Search:
         return best * self._bench.clients
 
     def _keeps_up(self, rate: float) -> bool:
-        seconds = self._bench.seconds
+        seconds = self._bench.seconds / 2
         load = Load(self._bench.clients, 1, max(self._batch, int(rate * seconds)), rate, self._batch)
         found = measure(self._side, self._audience, load)
         planned = load.events / rate
