@@ -22,6 +22,7 @@ _QUIET_MS = 10_000
 """Flask-SocketIO may send nothing for seconds while it takes in what was emitted."""
 _REST_QUIET_MS = 2_000
 _NEVER = 1 << 40
+_AS_LONG = 0.95
 _SAMPLES = 100_000
 _REDIS = {
     # No side loses its connection because it is slow, and no rewrite of the file falls on one of them by chance.
@@ -61,6 +62,7 @@ class Found:
     publisher_busy: float
     publisher_seconds: float
     seconds: float
+    waited_for_emitter: bool
 
     def notes(self, whose: str) -> list[str]:
         """What makes these figures worth less."""
@@ -69,6 +71,8 @@ class Found:
             found.append(f"the load client was at its limit ({whose})")
         if self.publisher_busy >= FULL:
             found.append(f"the emitter was at its limit ({whose})")
+        if self.waited_for_emitter:
+            found.append(f"sending, with Redis, took as long as delivering ({whose})")
         if self.missing:
             found.append(f"deliveries are missing ({whose})")
         return found
@@ -98,6 +102,7 @@ def measure(side: Side, audience: Audience, load: Load) -> Found:
         float(sent["busy"]),
         float(sent["seconds"]),
         took,
+        not load.rate and not side.accepts_late and float(sent["seconds"]) >= _AS_LONG * took,
     )
     say(f"  {side.label}: {json.dumps({k: round(v, 2) for k, v in vars(found).items()})}")
     return found

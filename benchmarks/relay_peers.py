@@ -62,6 +62,7 @@ class Nchan(Side):
     name, label = "nchan", "nchan (nginx, memory store)"
     kind, protocol, path = "nchan", "plain", "/feed/s{}"
     first_rate = 30.0
+    accepts_late = True
     module = Path()
 
     def _start(self, clients: int) -> None:

@@ -73,11 +73,18 @@ def _saturated(
 def topic(bench: Bench) -> list[Comparison]:
     """One session that all clients read, as many events as go."""
     with contextlib.ExitStack() as ends:
-        sides = open_sides(bench, ends, ("ours", *_SERVERS))
+        sides = open_sides(bench, ends, ("ours", "oursannounced", *_SERVERS))
         feeds = open_feeds(ends, sides, bench.clients, 1)
         found = _saturated(bench, sides, feeds, 1, _BATCH)
+    announced = [side for side in sides if side.name != "ours"]
+    sides = [side for side in sides if side.name != "oursannounced"]
     goals = {"socketio": Goal(">=", 20), "nchan": Goal(">=", 10)}
-    return figures("one session, saturated", "deliveries/s", lambda one: one.rate, found, sides, goals)
+    name = "one session, announced, saturated"
+    return [
+        *figures("one session, saturated", "deliveries/s", lambda f: f.rate, found, sides, goals),
+        *figures("one session, saturated", "µs CPU/delivery", lambda f: f.cpu_us, found, sides, {}),
+        *figures(name, "deliveries/s", lambda f: f.rate, found, announced, goals, "oursannounced"),
+    ]
 
 
 def sessions(bench: Bench) -> list[Comparison]:
@@ -94,6 +101,7 @@ def sessions(bench: Bench) -> list[Comparison]:
             for name, rate in rates.items()
         }
         fixed = by_turns(announced, bench.rounds, lambda side: measure(side, feeds[side.name], loads[side.name]))
+    sides = [side for side in sides if side.name != "oursannounced"]
     goals = {"socketio": Goal("<=", 1 / 8), "nchan": Goal("<=", 1 / 3)}
     name, fast = "a session each, announced", {"naive": Goal(">=", 4)}
     return [

@@ -43,6 +43,8 @@ class Side:
     first_rate = 20.0
     """Events a second to a thousand clients from where the highest rate is sought."""
     python = sys.executable
+    accepts_late = False
+    """Whether the server answers who sends when it has delivered, so that sending always takes as long."""
 
     def __init__(self, home: Path, part: RedisPart, clients: int) -> None:
         self.home, self.part, self.port = home / self.name, part, free_port()

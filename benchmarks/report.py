@@ -26,7 +26,7 @@ def show(comparisons: Sequence[Comparison], as_json: bool) -> None:
     if len(peers) == 1:
         print(f"peer: {peers[0]}")
     for note in sorted({one.note for one in comparisons if one.note}):
-        print(f"* {note}: {', '.join(one.name for one in comparisons if one.note == note)}")
+        print(f"* {note}: {', '.join(sorted({one.name for one in comparisons if one.note == note}))}")
 
 
 def _object(one: Comparison) -> dict[str, str | float]:
