@@ -88,6 +88,24 @@ class Settings:
     feed_sockets_per_session_limit: int = _setting(
         50, "SPANFEED_FEED_SOCKETS_PER_SESSION_LIMIT", "Open feeds per session and process.", "sockets"
     )
+    feed_sockets_per_user_limit: int = _setting(
+        20, "SPANFEED_FEED_SOCKETS_PER_USER_LIMIT", "Open WebSockets per end user and process; above: 429.", "sockets"
+    )
+    feed_streams_per_user_limit: int = _setting(
+        5,
+        "SPANFEED_FEED_STREAMS_PER_USER_LIMIT SSE_MAX_CONNECTIONS_PER_USER",
+        "Open event streams per end user and process; above: 429.",
+        "streams",
+    )
+    feed_sockets_per_address_limit: int = _setting(
+        200, "SPANFEED_FEED_SOCKETS_PER_ADDRESS_LIMIT", "Open feeds per address and process; above: 429.", "sockets"
+    )
+    feed_openings_per_minute: int = _setting(
+        600, "SPANFEED_FEED_OPENINGS_PER_MINUTE", "Feeds that one address may try to open.", "1/min"
+    )
+    feed_sessions_limit: int = _setting(
+        20, "SPANFEED_FEED_SESSIONS_LIMIT", "Sessions that one WebSocket may follow.", "sessions"
+    )
     relays: int = _setting(
         1, "SPANFEED_RELAYS", "Relays, each of which serves its share of sessions; 0: none.", "relays"
     )
@@ -108,6 +126,18 @@ class Settings:
     )
     feed_frame_limit_bytes: int = _setting(
         4_096, "SPANFEED_FEED_FRAME_LIMIT_BYTES", "Longest frame that a client may send.", "bytes"
+    )
+    feed_frames_per_second: float = _setting(
+        10.0, "SPANFEED_FEED_FRAMES_PER_SECOND", "Frames that a client may send, on the average; above: 4429.", "1/s"
+    )
+    feed_frames_burst: int = _setting(
+        50, "SPANFEED_FEED_FRAMES_BURST", "Frames that it may send at once after a quiet time.", "frames"
+    )
+    feed_ping_seconds: float = _setting(
+        25.0, "SPANFEED_FEED_PING_SECONDS", "A silent client is pinged; silent as long again: dropped. 0: none.", "s"
+    )
+    feed_return_limit_ms: int = _setting(
+        3_000, "SPANFEED_FEED_RETURN_LIMIT_MS", "Clients whose feeds end come back at random within so long.", "ms"
     )
     poll_wait_limit_seconds: int = _setting(25, "SPANFEED_POLL_WAIT_LIMIT_SECONDS", "Longest `wait` of a poll.", "s")
     poll_waits_limit: int = _setting(

@@ -17,7 +17,9 @@ from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from pipeline.settings import Settings
 from pipeline.store.conversations import Session
+from web.access import may_use
 from web.errors import Problem
+from web.tokens import SessionTokens
 
 COOKIE = "spanfeed_visitor"
 _COOKIE_SECONDS = 30 * 24 * 3600
@@ -45,6 +47,8 @@ class Principal:
     scopes: frozenset[Scope]
     session_id: str | None = None
     owns_only: bool = False
+    expires_at: float | None = None
+    """When a session token's time is over, in unix seconds."""
 
 
 class Doors:
@@ -59,7 +63,7 @@ class Doors:
             (settings.reader_api_key, Principal("key:app", some)),
         ]
         self._keys = [(_digest(key), principal) for key, principal in keys if key]
-        self._tokens = URLSafeTimedSerializer(settings.secret_key, salt="session-token")
+        self._tokens = SessionTokens(settings)
         self._cookies = URLSafeTimedSerializer(settings.secret_key, salt="visitor-cookie")
 
     def by_key(self, key: str) -> Principal | None:
@@ -72,15 +76,15 @@ class Doors:
 
     def make_token(self, session_id: str, owner: str) -> str:
         """A token for one session's feed and messages."""
-        return self._tokens.dumps([session_id, owner])
+        return self._tokens.make(session_id, owner)
 
     def by_token(self, token: str) -> Principal | None:
         """The principal of a session token that is still valid."""
-        try:
-            session_id, owner = self._tokens.loads(token, max_age=self.settings.token_ttl_seconds)
-        except (BadSignature, ValueError, TypeError):
+        said = self._tokens.read(token)
+        if said is None:
             return None
-        return Principal(str(owner), frozenset({Scope.READ, Scope.WRITE}), str(session_id))
+        scopes = frozenset({Scope.READ, Scope.WRITE})
+        return Principal(said.owner, scopes, said.session_id, expires_at=said.expires_at)
 
     def make_cookie(self) -> tuple[str, str]:
         """A new visitor's id and cookie."""
@@ -198,15 +202,6 @@ def not_found() -> Problem:
 
 
 def authorize(session_id: str, session: Session | None, *, make: bool = False) -> None:
-    """Lets the asker at the session, or raises Problem (404).
-
-    An application's key may use any session. A token opens its own one, a visitor those they own; with `make` a
-    session that does not exist yet may be used by whoever is not bound.
-    """
-    who = principal()
-    if who.session_id is not None and who.session_id != session_id:
-        raise not_found()
-    if who.owns_only and (session is None or session.owner != who.id):
-        raise not_found()
-    if session is None and not make:
+    """Lets the asker at the session as `web.access.may_use` has it, or raises Problem (404)."""
+    if not may_use(principal(), session_id, session, make=make):
         raise not_found()

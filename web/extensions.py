@@ -15,6 +15,15 @@ def _who() -> str:
     return f"{found.id}:{found.session_id or ''}"
 
 
+def _address() -> str:
+    return f"address:{request.remote_addr}"
+
+
+def _is_application() -> bool:
+    found = g.get("principal")
+    return found is not None and not found.owns_only and found.session_id is None
+
+
 limiter = Limiter(key_func=_who)
 sock = Sock()
 
@@ -35,6 +44,19 @@ def requests_limit() -> str:
 
 limited_messages = limiter.shared_limit(messages_limit, scope="messages")
 """All routes that send a message count together."""
+
+
+def openings_limit() -> str:
+    """The limit of feeds that are opened, or are tried to be."""
+    from web.state import web_state
+
+    return f"{web_state().settings.feed_openings_per_minute} per minute"
+
+
+limited_openings = limiter.shared_limit(
+    openings_limit, scope="openings", key_func=_address, exempt_when=_is_application
+)
+"""All ways to open a feed count together, by address; an application opens them for many users."""
 
 
 def register(app: Flask) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import socket
@@ -12,6 +13,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.settings import Settings
+from web.access import Rights
+from web.feed.seats import Claim, Full
 from web.feed.wish import Wish
 from web.relay import orders, sockets
 
@@ -22,11 +25,11 @@ _SAID_EVERY_SECONDS = 60.0
 
 
 class NoPlace(Exception):
-    """The relay takes no further feed. `everywhere`: not only of this session."""
+    """The relay takes no further feed; `full` says of whom."""
 
-    def __init__(self, everywhere: bool) -> None:
+    def __init__(self, full: Full) -> None:
         super().__init__()
-        self.everywhere = everywhere
+        self.full = full
 
 
 class Seat:
@@ -35,13 +38,13 @@ class Seat:
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
 
-    def give(self, sock: socket.socket, wish: Wish, read_ahead: bytes) -> bool:
+    def give(self, sock: socket.socket, wish: Wish, rights: Rights, read_ahead: bytes) -> bool:
         """Hands the client's socket over; False when the relay has not taken it, so that it is still ours.
 
         Afterwards `sock`'s descriptor stands for nothing: whoever shuts it down does not touch the client.
         """
         try:
-            socket.send_fds(self._connection, [orders.order(wish, read_ahead)], [sock.fileno()])
+            socket.send_fds(self._connection, [orders.order(wish, rights, read_ahead)], [sock.fileno()])
             answer = self._connection.recv(len(orders.TAKEN))
         except TimeoutError:
             # It may take the socket yet, so it is not ours to write to any more. If it does not, the client, whose
@@ -79,21 +82,21 @@ class Relays:
         self._asked_again_at = 0.0
         self._said_at = -_SAID_EVERY_SECONDS
 
-    def seat(self, session_id: str) -> Seat | None:
-        """A place for a feed of the session; None when no relay answers. Raises NoPlace."""
+    def seat(self, claim: Claim) -> Seat | None:
+        """A place for a feed; None when no relay answers. Raises NoPlace."""
         if self._relays == 0 or time.monotonic() < self._asked_again_at:
             return None
         try:
-            return self._ask(session_id)
+            return self._ask(claim)
         except OSError as error:
             self._remember(error)
             return None
 
-    def _ask(self, session_id: str) -> Seat | None:
-        name = orders.name_of(orders.relay_of(session_id, self._relays))
+    def _ask(self, claim: Claim) -> Seat | None:
+        name = orders.name_of(orders.relay_of(claim.session_id, self._relays))
         connection = sockets.connected(self._folder, name, _ANSWER_SECONDS)
         try:
-            connection.send(session_id.encode())
+            connection.send(orders.ask(claim))
             answer = connection.recv(orders.MESSAGE_LIMIT_BYTES)
         except BaseException:
             connection.close()
@@ -101,8 +104,8 @@ class Relays:
         if answer == orders.YES:
             return Seat(connection)
         connection.close()
-        if answer in {orders.SESSION_IS_FULL, orders.RELAY_IS_FULL}:
-            raise NoPlace(everywhere=answer == orders.RELAY_IS_FULL)
+        with contextlib.suppress(ValueError):
+            raise NoPlace(Full(answer.decode()))
         raise ConnectionResetError("it ended")
 
     def _remember(self, error: OSError) -> None:

@@ -11,9 +11,7 @@ from pipeline.event import Category, Priority, Status, is_session_id, parse_curs
 from pipeline.store.events import Filters
 from pipeline.store.moments import id_at
 from web.errors import Problem, invalid
-
-_FILTERS_LIMIT = 50
-_TYPE_PATTERN = re.compile(r"[A-Za-z0-9._*-]{1,100}")
+from web.feed.wish import FILTERS_LIMIT, TYPE_PATTERN
 
 
 def checked_session_id(session_id: str) -> str:
@@ -86,9 +84,9 @@ def _words(name: str, allowed: type[Status] | type[Category] | type[Priority]) -
 def filters() -> Filters:
     """event_type (patterns allowed), event_status, category, priority; each repeatable."""
     types = tuple(request.args.getlist("event_type"))
-    if len(types) > _FILTERS_LIMIT:
-        raise invalid("query", "event_type", f"may be given {_FILTERS_LIMIT} times", "too_many")
+    if len(types) > FILTERS_LIMIT:
+        raise invalid("query", "event_type", f"may be given {FILTERS_LIMIT} times", "too_many")
     for name in types:
-        if not _TYPE_PATTERN.fullmatch(name):
+        if not TYPE_PATTERN.fullmatch(name):
             raise invalid("query", "event_type", "is not the name of a type", "invalid_type", name)
     return Filters(types, _words("event_status", Status), _words("category", Category), _words("priority", Priority))

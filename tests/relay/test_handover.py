@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import os
 import signal
 import socket
@@ -23,9 +25,13 @@ from tests.parts.stack import Stack
 from tests.parts.waiting import wait_for
 from tests.web.site import emit
 from tests.web.wire import Wire
+from web.access import Rights
+from web.feed.seats import Claim, Full
 from web.feed.wish import Wish
 from web.handover import NoPlace, Relays
 from web.relay import orders, sockets
+
+CLAIM = Claim("s", "visitor:1", "127.0.0.1", "ws")
 
 
 def _until(client: FeedClient, event_id: int) -> list[int]:
@@ -156,6 +162,15 @@ def test_sessions_are_shared_among_relays(make_stack: Callable[..., Stack], sess
     for number, process in enumerate(("relay", "relay-1")):
         share = sum(orders.relay_of(name, 2) == number for name in names)
         assert _served(stack, process) == share
+    # A socket stays where it is, whichever sessions are asked for over it.
+    client, own = clients[0], orders.relay_of(names[0], 2)
+    elsewhere = next(f"{session_id}-{n}" for n in itertools.count() if orders.relay_of(f"{session_id}-{n}", 2) != own)
+    client.socket.send(json.dumps({"type": "subscribe", "session_id": elsewhere}))
+    client.until(lambda frame: frame["type"] == "subscribed")
+    bus = open_bus(stack.settings())
+    [event_id] = emit(bus, elsewhere)
+    assert _until(client, event_id) == [event_id]
+    bus.close_connections()
     for client in clients:
         client.socket.close()
 
@@ -214,10 +229,12 @@ def test_nonsense_at_the_door_harms_nobody(relayed: Stack, relayed_bus: Bus, ses
     """Without this one web process of another version could bring all feeds down."""
     folder = sockets.folder(relayed.settings().home_path)
     with relayed.feed(session_id) as client:
-        for said in (b"", b"\xff\xfe", b"a b", b"x" * 60_000, b"x"):
+        good = orders.ask(CLAIM)
+        nonsense = (b"", b"\xff\xfe", b"a b", b"x" * 60_000, b"[]", b"{}", good.replace(b"ws", b"no"), b"null")
+        for said in (*nonsense, good.replace(b'"s"', b'"a b"'), good.replace(b'"visitor:1"', b"1"), good):
             with sockets.connected(folder, orders.name_of(0), 5) as visitor:
                 visitor.send(said)
-                if said == b"x":
+                if said == good:
                     assert visitor.recv(100) == orders.YES
                     given, kept = socket.socketpair()
                     with given, kept:
@@ -229,6 +246,7 @@ def test_nonsense_at_the_door_harms_nobody(relayed: Stack, relayed_bus: Bus, ses
 
 # The moment of the hand-over, with a relay whose every step the test takes.
 
+RIGHTS = Rights("visitor:1", None, owns_only=True, expires_at=7.5)
 WISH = Wish("s", 7, "1", Filters(event_types=("tool_*",)), "ws")
 
 
@@ -278,9 +296,9 @@ def played(tmp_path: Path) -> Iterator[Played]:
 def test_a_socket_that_was_taken_is_the_relays_alone(played: Played) -> None:
     """Without this gunicorn, which shuts a request's connection down, would end every feed as soon as it begins."""
     playing = played.answer(orders.YES, orders.TAKEN)
-    seat = played.relays.seat("s")
+    seat = played.relays.seat(CLAIM)
     assert seat is not None
-    assert seat.give(played.server, WISH, b"")
+    assert seat.give(played.server, WISH, RIGHTS, b"")
     playing.join(5)
     played.server.shutdown(socket.SHUT_RDWR)
     assert played.client.recv(100) == b"from the relay"
@@ -289,26 +307,27 @@ def test_a_socket_that_was_taken_is_the_relays_alone(played: Played) -> None:
 def test_a_socket_that_was_not_taken_is_still_ours(played: Played) -> None:
     """Without this a client would be lost when the relay dies in the moment of the hand-over."""
     playing = played.answer(orders.YES, b"")
-    seat = played.relays.seat("s")
+    seat = played.relays.seat(CLAIM)
     assert seat is not None
-    assert not seat.give(played.server, WISH, b"")
+    assert not seat.give(played.server, WISH, RIGHTS, b"")
     playing.join(5)
     played.server.sendall(b"from a thread")
     assert played.client.recv(100) == b"from a thread"
 
 
-@pytest.mark.parametrize("answer", [orders.SESSION_IS_FULL, orders.RELAY_IS_FULL])
-def test_a_full_relay_is_no_absent_relay(played: Played, answer: bytes) -> None:
+@pytest.mark.parametrize("full", list(Full))
+def test_a_full_relay_is_no_absent_relay(played: Played, full: Full) -> None:
     """Without this a limit would be got round by the threads of the web process."""
-    playing = played.answer(answer)
-    with pytest.raises(NoPlace) as full:
-        played.relays.seat("s")
-    assert full.value.everywhere is (answer == orders.RELAY_IS_FULL)
+    playing = played.answer(full.encode())
+    with pytest.raises(NoPlace) as none:
+        played.relays.seat(CLAIM)
+    assert none.value.full is full
     playing.join(5)
 
 
 def test_an_order_arrives_as_it_was_given() -> None:
     """Without this a client would be served what it has not asked for."""
-    assert orders.read_order(orders.order(WISH, b"\n{read ahead}\n")) == (WISH, b"\n{read ahead}\n")
+    assert orders.read_order(orders.order(WISH, RIGHTS, b"\n{read ahead}\n")) == (WISH, RIGHTS, b"\n{read ahead}\n")
     everything = Wish("s", None, None, Filters(), "sse")
-    assert orders.read_order(orders.order(everything, b"")) == (everything, b"")
+    assert orders.read_order(orders.order(everything, Rights(), b"")) == (everything, Rights(), b"")
+    assert orders.read_ask(orders.ask(CLAIM)) == CLAIM

@@ -75,7 +75,17 @@ _HASTY = {
     "SPANFEED_FEED_SOCKETS_PER_SESSION_LIMIT": "2",
     "SPANFEED_FEED_SOCKETS_LIMIT": "5",
     "SPANFEED_RELAY_SOCKETS_LIMIT": "5",
+    "SPANFEED_FEED_SOCKETS_PER_USER_LIMIT": "2",
+    "SPANFEED_FEED_SOCKETS_PER_ADDRESS_LIMIT": "4",
+    "SPANFEED_FEED_SESSIONS_LIMIT": "3",
+    "SSE_MAX_CONNECTIONS_PER_USER": "1",
     "SPANFEED_OPEN_FEEDS": "true",
+}
+_BRIEF = {
+    "SPANFEED_TOKEN_TTL_SECONDS": "3",
+    "SPANFEED_FEED_PING_SECONDS": "3",
+    "SPANFEED_FEED_FRAMES_BURST": "5",
+    "SPANFEED_FEED_FRAMES_PER_SECOND": "0.01",
 }
 
 
@@ -88,7 +98,7 @@ def servers(
 
     def give(kind: str, way: str) -> Stack:
         if (kind, way) not in made:
-            environment = {"server": _SERVER, "hasty": _HASTY}[kind]
+            environment = {"server": _SERVER, "hasty": _HASTY, "brief": _BRIEF}[kind]
             home = tmp_path_factory.mktemp(f"{kind}-{way}")
             made[kind, way] = Stack(home, shared_valkey, **environment)
             made[kind, way].start(worker=False, recorder=False, relay=way == "relay")
@@ -117,6 +127,12 @@ def server(servers: Callable[[str, str], Stack], way: str) -> Stack:
 def hasty(servers: Callable[[str, str], Stack], way: str) -> Stack:
     """A real web server with short waits and few places for feeds, open to whoever knows a session's id."""
     return servers("hasty", way)
+
+
+@pytest.fixture
+def brief(servers: Callable[[str, str], Stack], way: str) -> Stack:
+    """A real web server whose tokens live for seconds, which pings soon and wants to hear little."""
+    return servers("brief", way)
 
 
 @pytest.fixture

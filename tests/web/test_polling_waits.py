@@ -19,10 +19,12 @@ from tests.parts.redis_part import RedisPart
 from tests.parts.stack import KEY, Stack
 from tests.parts.waiting import wait_for
 from tests.web.site import APP_KEY, Site, assert_problem, emit
+from web.blueprints import feed
 from web.blueprints.events import polling
 from web.feed.listener import Mailbox
 from web.feed.long_polls import LongPolls
 from web.feed.polls import Ask, Page, Polls
+from web.feed.seats import Claim
 
 LONG = 20
 """A wait that no test may last: each ends long before, or has failed."""
@@ -201,20 +203,21 @@ def test_waiting_polls_leave_when_feeds_need_the_threads(
     make_site: Callable[..., Site], pool: ThreadPoolExecutor, session_id: str
 ) -> None:
     """Without this a server without a relay would stand still when pages come back while others poll."""
-    from web.blueprints.feed import places
-
     site = make_site(SPANFEED_WEB_THREADS="8")
     [after] = site.emit(session_id)
     answer = Poller(site, pool, session_id).begin(after=after)
+    claim = Claim(session_id, "", "", "ws")
+    with site.app.app_context():
+        seats = feed.seats()
     for _ in range(6):
-        places.take(session_id, site.state)
+        assert seats.take(claim) is None
     try:
         assert answer.result(LONG).headers["X-Wait-Cut"] == "busy"
         reply = site.get(f"/chat/events/{session_id}", query_string={"after": after, "wait": LONG})
         assert reply.headers["X-Wait-Cut"] == "busy"
     finally:
         for _ in range(6):
-            places.give_back(session_id)
+            seats.give_back(claim)
 
 
 @pytest.fixture

@@ -35,7 +35,8 @@ def polling() -> Polling:
     state = web_state()
     if _NAME not in current_app.extensions:
         polls = Polls(state.settings, state.bus, state.store)
-        long_polls = LongPolls(state.settings, polls, state.listener, lambda: feed.places.taken)
+        seats = feed.seats()
+        long_polls = LongPolls(state.settings, polls, state.listener, lambda: seats.taken)
         made = Polling(long_polls, Snapshots(state.settings, state.bus, state.store))
         # Of two threads that ask at the same moment the first one's stays.
         current_app.extensions.setdefault(_NAME, made)

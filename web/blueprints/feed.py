@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import collections
-import contextlib
 import logging
 import socket
-import threading
-import uuid
 from typing import Any, cast
 
 from flask import Blueprint, Response, current_app, g, request
@@ -15,17 +11,19 @@ from simple_websocket import Server
 
 from pipeline.errors import InvalidCursor, StoreUnavailable
 from pipeline.event import parse_cursor
-from pipeline.store import conversations
 from web import query
-from web.auth import Scope, authorize, principal
+from web.access import Rights, is_unguessable, may_follow
+from web.auth import Scope, not_found, principal
 from web.errors import Problem, unavailable
-from web.extensions import sock
-from web.feed.connection import Connection
+from web.extensions import limited_openings, sock
+from web.feed.admission import Admission
+from web.feed.connection import Connection, Rooms
 from web.feed.past import Past
+from web.feed.seats import Claim, Full, Seats
 from web.feed.transports import WEBSOCKET
 from web.feed.wish import Wish
 from web.handover import NoPlace, Relays, Seat, read_ahead_of, socket_of
-from web.state import WebState, web_state
+from web.state import web_state
 
 logger = logging.getLogger(__name__)
 blueprint = Blueprint("feed", __name__)
@@ -46,45 +44,21 @@ class NoThread:
         """Starts nothing."""
 
 
-def _full(everywhere: bool) -> Problem:
-    if everywhere:
+_WHOSE = {Full.SESSION: "This session has", Full.USER: "You have", Full.ADDRESS: "Your address has"}
+
+
+def _full(full: Full) -> Problem:
+    if full is Full.PROCESS:
         return Problem(503, "no_place", "This server has too many open feeds. Please try again.", _RETRY_AFTER)
-    return Problem(429, "too_many_feeds", "This session has too many open feeds.", _RETRY_AFTER)
+    return Problem(429, "too_many_feeds", f"{_WHOSE[full]} too many open feeds.", _RETRY_AFTER)
 
 
-class Places:
-    """How many feeds this process serves by its own threads, in all and by session."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        """Keeps the counts right between the threads of the server."""
-        self._by_session: collections.Counter[str] = collections.Counter()
-
-    @property
-    def taken(self) -> int:
-        """How many threads serve feeds now."""
-        with self._lock:
-            return self._by_session.total()
-
-    def take(self, session_id: str, state: WebState) -> None:
-        """Takes a place; `give_back` returns it. Raises Problem when there is none."""
-        with self._lock:
-            everywhere, here = self._by_session.total(), self._by_session[session_id]
-            if here >= state.settings.feed_sockets_per_session_limit:
-                raise _full(everywhere=False)
-            if everywhere >= state.settings.feed_sockets_limit:
-                raise _full(everywhere=True)
-            self._by_session[session_id] += 1
-
-    def give_back(self, session_id: str) -> None:
-        """Returns a place."""
-        with self._lock:
-            self._by_session[session_id] -= 1
-            if not self._by_session[session_id]:
-                del self._by_session[session_id]
-
-
-places = Places()
+def seats() -> Seats:
+    """The places of those feeds that threads of this process serve."""
+    settings = web_state().settings
+    return cast(
+        Seats, current_app.extensions.setdefault("spanfeed-seats", Seats(settings, settings.feed_sockets_limit))
+    )
 
 
 @blueprint.before_app_request
@@ -93,10 +67,11 @@ def refuse_before_the_handshake() -> Response | None:
     if request.endpoint != _ENDPOINT:
         return None
     session_id = query.checked_session_id(str((request.view_args or {}).get("session_id", "")))
-    _check_handshake()
-    let_in(session_id, may_be_open=True)
+    with limited_openings:
+        _check_handshake()
+    rights = let_in(session_id, may_be_open=True)
     g.wish = wish_of(session_id, WEBSOCKET.name, request.args.get("after"))
-    take_place(session_id)
+    take_place(g.wish, rights)
     # With the extension stripped nothing is compressed: a small frame cannot become a large one.
     request.environ.pop("HTTP_SEC_WEBSOCKET_EXTENSIONS", None)
     return None
@@ -110,7 +85,7 @@ def give_place_back(_: BaseException | None) -> None:
         seat.close()
     place = g.pop("place", None)
     if place is not None:
-        places.give_back(place)
+        seats().give_back(place)
 
 
 def _check_handshake() -> None:
@@ -123,27 +98,23 @@ def _check_handshake() -> None:
         raise Problem(400, "bad_handshake", "This is not a whole WebSocket handshake.")
 
 
-def let_in(session_id: str, may_be_open: bool = False) -> None:
+def let_in(session_id: str, may_be_open: bool = False) -> Rights:
     """Lets in whoever may read the session; `may_be_open`: an open feed's address is enough. Raises Problem."""
     state = web_state()
     anonymous = g.get("principal") is None and g.get("problem") is None
-    if may_be_open and anonymous and state.settings.open_feeds and _is_unguessable(session_id):
-        return
+    if may_be_open and anonymous and state.settings.open_feeds and is_unguessable(session_id):
+        return Rights()
     who = principal()
     if Scope.READ not in who.scopes:
         raise Problem(403, "insufficient_scope", f"{Scope.READ} permission required")
-    if who.owns_only or who.session_id is not None:
-        try:
-            session = conversations.find_session(state.store, session_id)
-        except StoreUnavailable:
-            raise unavailable("the database") from None
-        authorize(session_id, session, make=who.session_id is not None)
-
-
-def _is_unguessable(session_id: str) -> bool:
-    with contextlib.suppress(ValueError):
-        return uuid.UUID(session_id).version == 4
-    return False
+    rights = Rights(who.id, who.session_id, who.owns_only, who.expires_at)
+    try:
+        allowed = may_follow(rights, session_id, state.store, state.settings.open_feeds)
+    except StoreUnavailable:
+        raise unavailable("the database") from None
+    if not allowed:
+        raise not_found()
+    return rights
 
 
 def wish_of(session_id: str, transport: str, after: str | None) -> Wish:
@@ -160,20 +131,25 @@ def _relays() -> Relays:
     return cast(Relays, made)
 
 
-def take_place(session_id: str) -> None:
+def take_place(wish: Wish, rights: Rights) -> None:
     """Takes a place for the request's feed, at a relay or, when none answers, in this process. Raises Problem."""
+    address = "" if rights.is_application else request.remote_addr or ""
+    g.rights = rights
+    g.claim = Claim(wish.session_id, rights.user, address, wish.transport)
     if socket_of(request.environ) is not None:
         try:
-            g.seat = _relays().seat(session_id)
-        except NoPlace as full:
-            raise _full(full.everywhere) from None
+            g.seat = _relays().seat(g.claim)
+        except NoPlace as none:
+            raise _full(none.full) from None
     if g.get("seat") is None:
-        _take_thread(session_id)
+        _take_thread()
 
 
-def _take_thread(session_id: str) -> None:
-    places.take(session_id, web_state())
-    g.place = session_id
+def _take_thread() -> None:
+    full = seats().take(g.claim)
+    if full is not None:
+        raise _full(full)
+    g.place = g.claim
 
 
 def serve(client: socket.socket, wish: Wish) -> None:
@@ -182,15 +158,16 @@ def serve(client: socket.socket, wish: Wish) -> None:
     read_ahead = read_ahead_of(request.environ)
     seat = cast(Seat | None, g.get("seat"))
     if seat is not None:
-        if seat.give(client, wish, read_ahead):
+        if seat.give(client, wish, g.rights, read_ahead):
             return
         try:
-            _take_thread(wish.session_id)
+            _take_thread()
         except Problem:
             # The handshake has been answered already: the client finds its connection closed, and comes back.
             return
     past = Past(state.settings, state.bus, state.store)
-    Connection(client, wish, state.settings, past, read_ahead).run(state.listener)
+    rooms = Rooms(state.settings, past, Admission(state.settings, state.store), seats(), state.listener)
+    Connection(client, wish, g.rights, rooms, read_ahead).run()
 
 
 @sock.route("/chat/ws/events/<session_id>", bp=blueprint)  # type: ignore[untyped-decorator]

@@ -11,7 +11,7 @@ from web import query
 from web.auth import Scope, needs
 from web.blueprints import feed
 from web.errors import Problem
-from web.extensions import limiter, requests_limit
+from web.extensions import limited_openings, limiter, requests_limit
 from web.feed.transports import STREAM
 from web.handover import socket_of
 
@@ -29,11 +29,12 @@ class Served(Response):
 
 @blueprint.get("/chat/events/<session_id>/stream")
 @limiter.limit(requests_limit)
+@limited_openings
 @needs(Scope.READ)
 def session_stream(session_id: str) -> Response:
     """A session's events, live; `Last-Event-ID` or `after` resumes."""
     query.checked_session_id(session_id)
-    feed.let_in(session_id)
+    rights = feed.let_in(session_id)
     wish = feed.wish_of(session_id, STREAM.name, request.headers.get("Last-Event-ID", request.args.get("after")))
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         raise Problem(406, "http_version", "A stream needs HTTP/1.1; nginx speaks it with proxy_http_version 1.1.")
@@ -42,6 +43,6 @@ def session_stream(session_id: str) -> Response:
     client = socket_of(request.environ)
     if client is None:
         raise Problem(501, "no_socket", "This web server cannot stream; run Spanfeed under gunicorn.")
-    feed.take_place(session_id)
+    feed.take_place(wish, rights)
     feed.serve(client, wish)
     return Served()

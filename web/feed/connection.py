@@ -8,6 +8,7 @@ when it reads again, or is closed when it makes no progress.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import logging
 import os
 import select
@@ -16,14 +17,19 @@ import time
 
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
-from pipeline.bus.keys import session_channel
 from pipeline.errors import BusUnavailable, StoreUnavailable
 from pipeline.settings import Settings
+from web.access import Rights
 from web.closing import closing
-from web.feed import frames, texts
+from web.feed import client_socket, texts
+from web.feed.admission import Admission
+from web.feed.followed import Followed
 from web.feed.listener import Listener, Mailbox
 from web.feed.past import Past
-from web.feed.reader import Reader, Terms
+from web.feed.reader import Reader
+from web.feed.seats import Seats
+from web.feed.sessions import Sessions
+from web.feed.terms import Terms
 from web.feed.wish import Wish
 
 logger = logging.getLogger(__name__)
@@ -31,41 +37,47 @@ _RECEIVE_BYTES = 4_096
 _TICK_SECONDS = 1.0
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class Rooms:
+    """What a connection needs of its process."""
+
+    settings: Settings
+    past: Past
+    admission: Admission
+    seats: Seats
+    listener: Listener
+
+
 class Connection:
     """The life of one feed, from the handshake's end to the socket's."""
 
-    def __init__(
-        self, sock: socket.socket, wish: Wish, settings: Settings, past: Past, read_ahead: bytes = b""
-    ) -> None:
+    def __init__(self, sock: socket.socket, wish: Wish, rights: Rights, rooms: Rooms, read_ahead: bytes = b"") -> None:
         self._socket = sock
-        self._wish = wish
-        self._past = past
+        self._past = rooms.past
         self._read_ahead = read_ahead
-        self._reader = Reader(wish, Terms.of(settings), time.monotonic())
+        self._terms = Terms.of(rooms.settings)
+        self._reader = Reader(wish, rights, self._terms, time.monotonic())
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_in, False)
         os.set_blocking(self._wake_out, False)
-        self.mailbox = Mailbox(settings.feed_queue_limit_bytes, self._wake)
+        self._sessions = Sessions(
+            rooms.settings, self._reader, rooms.past, rooms.admission, rooms.seats, rooms.listener, self._wake
+        )
 
     def _wake(self) -> None:
         # A full pipe has woken the reader already; a closed one has no reader any more.
         with contextlib.suppress(BlockingIOError, OSError):
             os.write(self._wake_out, b"x")
 
-    def run(self, listener: Listener) -> None:
+    def run(self) -> None:
         """Serves the client until it goes, is too slow, or the server ends."""
-        self._socket.setblocking(False)
-        with contextlib.suppress(OSError):
-            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        client_socket.prepare(self._socket)
         try:
-            with (
-                closing.telling(self._wake),
-                listener.following(session_channel(self._wish.session_id), self.mailbox),
-            ):
-                self._reader.greet(self._past.beginning(self._wish.session_id), time.monotonic())
+            with closing.telling(self._wake), contextlib.closing(self._sessions):
+                self._sessions.open(self._reader.followed[0], time.monotonic())
                 self._serve()
         except BusUnavailable:
-            self._reader.end(frames.RESTART, texts.UNANSWERED)
+            self._reader.end_for_now(texts.UNANSWERED)
             with contextlib.suppress(OSError):
                 self._socket.send(self._reader.out)
         except (OSError, LocalProtocolError, RemoteProtocolError) as error:
@@ -81,16 +93,13 @@ class Connection:
         poller.register(self._wake_in, select.POLLIN)
         reader.receive(self._read_ahead, time.monotonic())
         while not reader.closing or reader.out:
+            self._sessions.see_to_asked(time.monotonic())
             self._fill()
             if closing.begun:
-                reader.end(frames.RESTART, texts.restart_reason())
-            now = time.monotonic()
-            if reader.is_stuck(now):
-                raise TimeoutError
-            if now >= reader.keepalive_at:
-                reader.keep_alive(now)
+                reader.end_for_now(texts.RESTARTS)
+            self._look_at_the_clock()
             poller.modify(self._socket, select.POLLIN | (select.POLLOUT if reader.out else 0))
-            for descriptor, ready in poller.poll(self._patience(now) * 1000):
+            for descriptor, ready in poller.poll(self._patience(time.monotonic()) * 1000):
                 if descriptor == self._wake_in:
                     with contextlib.suppress(BlockingIOError):
                         os.read(self._wake_in, 65_536)
@@ -100,36 +109,54 @@ class Connection:
                 if ready & ~select.POLLOUT and not self._receive():
                     return
 
+    def _look_at_the_clock(self) -> None:
+        """Does what is due. Raises TimeoutError when nobody is there any more, or nobody who reads."""
+        reader, now = self._reader, time.monotonic()
+        self._terms.tally.say(now)
+        self._sessions.end_expired(now)
+        reader.look_at_the_clock(now)
+        if reader.is_stuck(now):
+            # Behind what waits, so that no frame is torn; the socket is full, so mostly it will not go out.
+            reader.give_up()
+            self._send()
+            raise TimeoutError
+        if reader.lost:
+            raise TimeoutError
+
     def _patience(self, now: float) -> float:
         ends = [now + _TICK_SECONDS, self._reader.keepalive_at]
-        if self._reader.catch_up_at is not None and self._reader.has_room:
-            ends.append(self._reader.catch_up_at)
+        if self._reader.has_room:
+            ends += [one.catch_up_at for one, _ in self._sessions if one.catch_up_at is not None]
         return max(0.0, min(ends) - now)
 
     def _fill(self) -> None:
         """Takes what waits, as long as the client keeps up."""
         reader = self._reader
-        if not reader.has_room:
-            return
-        now = time.monotonic()
-        reader.tell_bus(self.mailbox.bus_away, now)
-        if reader.catch_up_at is not None:
-            if now >= reader.catch_up_at:
-                self._catch_up(now)
-            return
-        waiting, behind = self.mailbox.take()
-        for frame in waiting:
-            reader.give(frame, now)
-        if behind:
-            reader.fall_behind(now)
+        if reader.has_room and reader.followed:
+            reader.tell_bus(self._sessions.bus_away, time.monotonic())
+        for followed, mailbox in self._sessions:
+            if reader.has_room:
+                self._fill_from(followed, mailbox, time.monotonic())
 
-    def _catch_up(self, now: float) -> None:
+    def _fill_from(self, followed: Followed, mailbox: Mailbox, now: float) -> None:
+        if followed.catch_up_at is not None:
+            if now >= followed.catch_up_at:
+                self._catch_up(followed, now)
+            return
+        waiting, behind = mailbox.take()
+        for frame in waiting:
+            self._reader.queue(followed.give(frame), now)
+        if behind:
+            followed.fall_behind(now)
+
+    def _catch_up(self, followed: Followed, now: float) -> None:
         try:
-            page = self._past.page(self._wish, self._reader.last_id, self._reader.epoch)
+            page = self._past.page(followed.wish, followed.last_id, followed.epoch)
         except (BusUnavailable, StoreUnavailable):
-            self._reader.try_again(now)
+            followed.try_again(now)
         else:
-            self._reader.turn(page, time.monotonic())
+            now = time.monotonic()
+            self._reader.queue(followed.turn(page, now), now)
 
     def _send(self) -> None:
         with contextlib.suppress(BlockingIOError, InterruptedError):

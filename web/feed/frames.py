@@ -6,12 +6,15 @@ import struct
 
 TEXT = 0x1
 CLOSE = 0x8
+PING = 0x9
 PONG = 0xA
 NORMAL = 1000
 NOT_TEXT = 1003
 TOO_BIG = 1009
 RESTART = 1012
 TOO_SLOW = 1013
+EXPIRED = 4401
+TOO_MANY = 4429
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -39,3 +42,11 @@ def close(code: int, reason: str = "") -> bytes:
 def event(wire: bytes) -> bytes:
     """An event's frame, around the bytes that were announced."""
     return text(b'{"type":"event","event":' + wire + b"}")
+
+
+PING_FRAME = frame(PING, b"")
+
+
+def is_pong(data: bytes) -> bool:
+    """Whether these bytes are one whole pong of a client, and nothing else."""
+    return len(data) >= 6 and data[0] == 0x80 | PONG and data[1] & 0x80 != 0 and len(data) == 6 + (data[1] & 0x7F)

@@ -10,6 +10,7 @@ from wsproto.connection import Connection
 from wsproto.events import BytesMessage, CloseConnection, Ping, TextMessage
 
 from web.feed import frames
+from web.feed.pace import Pace
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -38,17 +39,22 @@ class Breach:
 class Inbound:
     """The frames of one client. After a `Breach` or a last `Reply` nothing that it says is heard any more."""
 
-    __slots__ = ("_limit_bytes", "_parser", "_text")
+    __slots__ = ("_limit_bytes", "_pace", "_parser", "_text")
 
-    def __init__(self, limit_bytes: int) -> None:
+    def __init__(self, limit_bytes: int, pace: Pace) -> None:
         self._parser = Connection(ConnectionType.SERVER)
         self._limit_bytes = limit_bytes
+        self._pace = pace
         self._text = ""
 
-    def receive(self, data: bytes) -> Iterator[Said | Reply | Breach]:
+    def receive(self, data: bytes, now: float) -> Iterator[Said | Reply | Breach]:
         """What these bytes complete."""
         self._parser.receive_data(data)
         for event in self._parser.events():
+            # Pieces and pings count as frames do: each costs us the same.
+            if not isinstance(event, CloseConnection) and not self._pace.allows(now):
+                yield Breach(frames.TOO_MANY, "too many frames")
+                return
             if isinstance(event, CloseConnection):
                 yield Reply(self._parser.send(event.response()), last=True)
                 return

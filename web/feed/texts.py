@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import datetime
-import random
 
 from pipeline.event import encode
 
-UNANSWERED = "the event bus does not answer, try again"
-# Whoever was connected comes back spread over this time, so that the next server is not stormed.
-_RETRY_LIMIT_MS = 1_000
+UNANSWERED = "the event bus does not answer"
+RESTARTS = "the server restarts"
+EXPIRED = "the token has expired"
 
 
 def now_text() -> str:
@@ -62,7 +61,45 @@ def answer_so_far(message_id: str, attempt: int, text_so_far: str) -> bytes:
     return encode({"type": "answer", "message_id": message_id, "attempt": attempt, "text": text_so_far, "offset": 0})
 
 
-def restart_reason() -> str:
-    """Why a server that ends closes its feeds, with a pause chosen at random."""
-    pause_ms = random.randint(0, _RETRY_LIMIT_MS)  # noqa: S311 - jitter needs no secrecy
-    return f"the server restarts, try again in {pause_ms} ms"
+def come_back(why: str, pause_ms: int) -> str:
+    """Why a feed ends that the client should open again, and after which pause."""
+    return f"{why}, try again in {pause_ms} ms"
+
+
+def expired() -> bytes:
+    """Says to a stream's reader why it ends: the token's time is over."""
+    return encode({"type": "expired", "timestamp": now_text()})
+
+
+# Several sessions over one WebSocket
+
+
+def within(session_id: str, body: bytes) -> bytes:
+    """A message as JSON that says which of a client's sessions it belongs to."""
+    # The id needs no escapes (`is_session_id`), and the message is an object that holds something.
+    return b'{"session_id":"%b",%b' % (session_id.encode(), body[1:])
+
+
+def subscribed(session_id: str, epoch: str, last_id: int) -> bytes:
+    """Says that a further session is followed from here on."""
+    return encode({"type": "subscribed", "session_id": session_id, "last_id": last_id, "epoch": epoch})
+
+
+def unsubscribed(session_id: str, reason: str | None = None) -> bytes:
+    """Says that a session is followed no more; `reason` where the client has not asked for it."""
+    return encode({"type": "unsubscribed", "session_id": session_id} | ({"reason": reason} if reason else {}))
+
+
+def refused(session_id: str | None, reason: str) -> bytes:
+    """Says why a session is not followed, or not left."""
+    return encode({"type": "refused", "session_id": session_id, "reason": reason})
+
+
+def token_accepted(expires_at: float) -> bytes:
+    """Says until when the feed is open now, in unix seconds."""
+    return encode({"type": "token_accepted", "expires_at": int(expires_at)})
+
+
+def token_refused() -> bytes:
+    """Says that a token does not prolong this feed: it is none, or another's."""
+    return encode({"type": "token_refused"})

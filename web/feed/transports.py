@@ -6,10 +6,10 @@ import email.utils
 from typing import Protocol
 
 from pipeline.event import encode
-from web.feed import frames
+from web.feed import frames, texts
 
-EVENT_STREAM_RETRY_MS = 1_000
-"""After so long a browser whose stream has ended comes back."""
+_LEAST_RETRY_MS = 500
+"""A browser whose stream has ended comes back no sooner, however the pause falls out."""
 _STREAM_HEAD = (
     "HTTP/1.1 200 OK\r\n"
     "Date: {date}\r\n"
@@ -38,8 +38,8 @@ class Transport(Protocol):
 
     name: str
 
-    def head(self) -> bytes:
-        """What stands before the first message."""
+    def head(self, pause_ms: int) -> bytes:
+        """What stands before the first message; a stream names there how long a client waits before it comes back."""
 
     def event(self, event_id: int, wire: bytes) -> bytes:
         """An event, around the bytes that were announced."""
@@ -62,7 +62,7 @@ class WebSocketTransport:
 
     name = "ws"
 
-    def head(self) -> bytes:
+    def head(self, pause_ms: int) -> bytes:
         """Nothing."""
         return b""
 
@@ -92,9 +92,10 @@ class StreamTransport:
 
     name = "sse"
 
-    def head(self) -> bytes:
-        """The HTTP head, and how long a client waits before it comes back."""
-        return _STREAM_HEAD.format(date=email.utils.formatdate(usegmt=True), retry_ms=EVENT_STREAM_RETRY_MS).encode()
+    def head(self, pause_ms: int) -> bytes:
+        """The HTTP head, and the pause."""
+        retry_ms = _LEAST_RETRY_MS + pause_ms
+        return _STREAM_HEAD.format(date=email.utils.formatdate(usegmt=True), retry_ms=retry_ms).encode()
 
     def event(self, event_id: int, wire: bytes) -> bytes:
         """An unnamed message, whose data are the event's bytes."""
@@ -109,8 +110,8 @@ class StreamTransport:
         return b": keepalive\n\n"
 
     def close(self, code: int, reason: str) -> bytes:
-        """Nothing: the end of the response is the end of the stream."""
-        return b""
+        """Mostly nothing: the end of the response is the end of the stream. A token's end is told."""
+        return self.message("expired", texts.expired()) if code == frames.EXPIRED else b""
 
     def refusal(self, code: int, reason: str) -> bytes:
         """A status code, since nothing was sent before."""

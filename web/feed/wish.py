@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 
 from pipeline.store.events import Filters
 
 EVERYTHING = Filters()
+FILTERS_LIMIT = 50
+TYPE_PATTERN = re.compile(r"[A-Za-z0-9._*-]{1,100}")
+"""A type's name in a filter; `*` stands for anything."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -1,16 +1,16 @@
-"""One client of a relay: its socket, its reader, and what waits until it reads again."""
+"""One client of a relay: its socket, its reader, the sessions that it follows, and what waits until it reads again."""
 
 from __future__ import annotations
 
-import contextlib
 import socket
 from collections.abc import Sequence
 
 from pipeline.bus import Frame
+from web.feed import client_socket
+from web.feed.followed import Followed
 from web.feed.reader import Reader
-
-_USER_TIMEOUT_MS = 30_000
-"""Sent data that is not acknowledged for so long: nobody is there any more, though nothing was said."""
+from web.feed.requests import Subscribe
+from web.feed.seats import Claim
 
 
 class Topic:
@@ -20,7 +20,7 @@ class Topic:
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
-        self.members: dict[Client, None] = {}
+        self.members: dict[Following, None] = {}
         self.confirmed = False
         """Whether Redis sends what is announced on it."""
         self.away = False
@@ -31,44 +31,66 @@ class Client:
     """Used by the loop alone."""
 
     __slots__ = (
-        "behind",
-        "busy",
+        "asking",
+        "claim",
         "descriptor",
+        "followings",
         "gone",
+        "lingering",
         "mask",
         "read_ahead",
         "reader",
         "sock",
-        "topic",
-        "waiting",
-        "waiting_bytes",
     )
 
-    def __init__(self, sock: socket.socket, reader: Reader, topic: Topic, read_ahead: bytes) -> None:
-        sock.setblocking(False)
-        with contextlib.suppress(OSError):
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _USER_TIMEOUT_MS)
+    def __init__(self, sock: socket.socket, reader: Reader, claim: Claim, read_ahead: bytes) -> None:
+        client_socket.prepare(sock)
         self.sock = sock
         self.descriptor = sock.fileno()
         self.reader = reader
-        self.topic = topic
+        self.claim = claim
+        """What its place was taken for."""
         self.read_ahead = read_ahead
         """What it has said before it was greeted."""
+        self.followings: list[Following] = []
+        self.asking: tuple[Subscribe, ...] = ()
+        """For which further sessions it is being found out whether it may follow them."""
+        self.mask = 0
+        """What the loop waits for with its socket."""
+        self.lingering = self.gone = False
+
+    @property
+    def bus_away(self) -> bool:
+        """Whether Redis was lost, as far as its sessions tell."""
+        return any(one.topic.away for one in self.followings)
+
+    def following(self, session_id: str) -> Following | None:
+        """How it follows a session."""
+        return next((one for one in self.followings if one.followed.wish.session_id == session_id), None)
+
+
+class Following:
+    """One session that one client follows: the session's state, and its frames that wait."""
+
+    __slots__ = ("behind", "busy", "client", "followed", "gone", "topic", "waiting", "waiting_bytes")
+
+    def __init__(self, client: Client, followed: Followed, topic: Topic) -> None:
+        self.client = client
+        self.followed = followed
+        self.topic = topic
         self.waiting: list[Frame] = []
         self.waiting_bytes = 0
         self.behind = False
         """Whether something was missed."""
         self.busy = False
         """Whether an errand is under way for it."""
-        self.mask = 0
-        """What the loop waits for with its socket."""
         self.gone = False
 
     @property
     def is_direct(self) -> bool:
-        """Whether frames may be sent to it as they are."""
-        return self.reader.is_direct and not (self.busy or self.behind or self.waiting)
+        """Whether frames may be sent as they are: all before was told and sent, and everything is wanted."""
+        reader = self.client.reader
+        return self.followed.is_live and not (self.busy or self.behind or self.waiting or reader.out or reader.closing)
 
     def keep(self, found: Sequence[Frame], limit_bytes: int) -> None:
         """Keeps frames until they can be told; without room all are dropped, to be read from the past."""

@@ -14,18 +14,24 @@ from collections.abc import Callable, Iterable
 from wsproto.utilities import LocalProtocolError, RemoteProtocolError
 
 from pipeline.bus import Frame
-from pipeline.bus.keys import session_channel
 from pipeline.settings import Settings
-from web.feed import frames, texts
+from web.access import Rights
+from web.feed import texts
+from web.feed.admission import Admission
+from web.feed.followed import Followed
 from web.feed.past import Past
-from web.feed.reader import Reader, Terms
-from web.feed.transports import Transport
+from web.feed.reader import Reader
+from web.feed.seats import Claim, Seats
+from web.feed.terms import Terms
+from web.feed.transports import WEBSOCKET, Transport
 from web.feed.wish import Wish
-from web.relay.client import Client, Topic
+from web.relay.client import Client, Following
 from web.relay.deadlines import Deadlines
 from web.relay.errands import Errands
+from web.relay.expiries import Expiries
+from web.relay.further import Further
 from web.relay.postman import Postman
-from web.relay.seats import Seats
+from web.relay.topics import Topics
 
 _RECEIVE_BYTES = 4_096
 _ROUND_LIMIT = 512
@@ -38,28 +44,33 @@ class Crowd:
         self,
         settings: Settings,
         past: Past,
+        admission: Admission,
         errands: Errands,
         seats: Seats,
         epoll: select.epoll,
         changed: Callable[[str, bool], None],
     ) -> None:
-        self._postman = Postman(past, errands, epoll, self._leave, self._drop, self._take_in)
+        self._postman = Postman(past, errands, epoll, self._leave, self._give_up, self._drop, self._take_in)
+        self._further = Further(settings, admission, seats, errands, self._follow, self._leave, self._postman.flush)
         self._seats = seats
         self._epoll = epoll
-        self._changed = changed
+        self._topics = Topics(changed)
         self._terms = Terms.of(settings)
         self._queue_limit_bytes = settings.feed_queue_limit_bytes
+        self._share_limit_bytes = settings.feed_queue_limit_bytes // max(1, settings.feed_sessions_limit)
+        """The further sessions of a client share what the first one has."""
         self.clients: dict[int, Client] = {}
         """By descriptor."""
-        self._topics: dict[str, Topic] = {}
         self._due: dict[Client, None] = {}
         """Who is looked after in this round or the next ones."""
         self._silent: Deadlines[Client] = Deadlines(settings.feed_keepalive_seconds)
+        self._quiet: Deadlines[Client] = Deadlines(self._terms.ping_seconds)
+        self._expiries: Expiries[Client] = Expiries(time.monotonic())
 
     @property
     def channels(self) -> Iterable[str]:
         """The channels that are read."""
-        return self._topics
+        return self._topics.channels
 
     @property
     def has_due(self) -> bool:
@@ -68,15 +79,29 @@ class Crowd:
 
     def next_deadline(self, otherwise: float) -> float:
         """When the clock is to be looked at again."""
-        return self._postman.next_deadline(self._silent.next(otherwise))
+        return self._postman.next_deadline(self._quiet.next(self._silent.next(otherwise)))
 
     def look_at_the_clock(self, now: float) -> None:
         """Does what is due."""
-        for client in self._silent.take_due(now):
-            client.reader.keep_alive(now)
-            self._silent.add(client, now)
-            self._postman.flush(client)
+        for deadlines in (self._silent, self._quiet):
+            for client in deadlines.take_due(now):
+                deadlines.add(client, now)
+                self._look_at_its_clock(client, now)
+        for client in self._expiries.take_due(now):
+            self._further.end_expired(client, now)
+            self._look_at_its_clock(client, now)
+            if not client.gone:
+                # A client that was not greeted yet, or whose next token's time is not over.
+                self._expiries.set(client, client.reader.next_expiry)
         self._postman.look_at_the_clock(now)
+        self._terms.tally.say(now)
+
+    def _look_at_its_clock(self, client: Client, now: float) -> None:
+        client.reader.look_at_the_clock(now)
+        if client.reader.lost:
+            self._drop(client)
+        else:
+            self._postman.flush(client)
 
     def drop_the_stuck(self, now: float) -> None:
         """Ends the connections of those who have not read for too long."""
@@ -84,21 +109,21 @@ class Crowd:
 
     # Who comes and goes
 
-    def admit(self, sock: socket.socket, wish: Wish, read_ahead: bytes) -> None:
+    def admit(self, sock: socket.socket, wish: Wish, rights: Rights, claim: Claim, read_ahead: bytes) -> None:
         """Takes a client in, whose place is taken already. Raises OSError when the system has no room for it."""
         now = time.monotonic()
-        channel = session_channel(wish.session_id)
-        topic = self._topics.get(channel) or Topic(channel)
-        client = Client(sock, Reader(wish, self._terms, now), topic, read_ahead)
+        client = Client(sock, Reader(wish, rights, self._terms, now), claim, read_ahead)
         # What it says is heard once it was greeted.
         self._epoll.register(client.descriptor, 0)
         self.clients[client.descriptor] = client
-        topic.members[client] = None
-        if channel not in self._topics:
-            self._topics[channel] = topic
-            self._changed(channel, True)
         self._silent.add(client, now)
-        self._postman.begin(client)
+        if client.reader.transport is WEBSOCKET:
+            self._quiet.add(client, now)
+        self._follow(client, client.reader.followed[0])
+
+    def _follow(self, client: Client, followed: Followed) -> None:
+        self._postman.begin(self._topics.join(client, followed))
+        self._expiries.set(client, client.reader.next_expiry)
         self._due[client] = None
 
     def _drop(self, client: Client) -> None:
@@ -108,22 +133,31 @@ class Crowd:
         del self.clients[client.descriptor]
         self._epoll.unregister(client.descriptor)
         client.sock.close()
-        self._leave(client)
+        for following in tuple(client.followings):
+            self._leave(following)
         self._postman.forget(client)
-        self._silent.discard(client)
+        for deadlines in (self._silent, self._quiet):
+            deadlines.discard(client)
+        self._expiries.set(client, None)
         self._due.pop(client, None)
-        self._seats.give_back(client.reader.wish.session_id)
+        self._seats.give_back(client.claim)
 
-    def _leave(self, client: Client) -> None:
-        topic = client.topic
-        if topic.members.pop(client, 0) is None and not topic.members:
-            del self._topics[topic.channel]
-            self._changed(topic.channel, False)
+    def _leave(self, following: Following) -> None:
+        self._topics.leave(following)
+        self._postman.forget_following(following)
+        following.client.reader.followed.remove(following.followed)
+        if following.followed.further:
+            self._seats.leave(following.followed.wish.session_id)
+
+    def _give_up(self, following: Following) -> None:
+        """A further session cannot be begun with now; what is followed already goes on."""
+        followed = following.followed
+        self._further.end(following.client, followed, texts.refused(followed.wish.session_id, "unavailable"))
 
     def end_all(self) -> None:
         """Says the last words to everybody."""
         for client in list(self.clients.values()):
-            client.reader.end(frames.RESTART, texts.restart_reason())
+            client.reader.end_for_now(texts.RESTARTS)
             self._postman.flush(client)
 
     # What a client says
@@ -149,7 +183,7 @@ class Crowd:
 
     def _take_in(self, client: Client, data: bytes) -> None:
         reader, now = client.reader, time.monotonic()
-        heard_at = reader.heard_at
+        heard_at, expires_at = reader.heard_at, reader.next_expiry
         try:
             reader.receive(data, now)
         except (LocalProtocolError, RemoteProtocolError):
@@ -157,6 +191,12 @@ class Crowd:
             return
         if reader.heard_at != heard_at:
             self._silent.add(client, now)
+        if reader.transport is WEBSOCKET:
+            self._quiet.add(client, now)
+        if reader.next_expiry != expires_at:
+            self._expiries.set(client, reader.next_expiry)
+        if reader.asked:
+            self._further.see_to_asked(client, now)
         if reader.out:
             self._postman.flush(client)
 
@@ -164,14 +204,13 @@ class Crowd:
 
     def lose_redis(self) -> None:
         """Nothing is followed any more."""
-        for topic in self._topics.values():
-            topic.confirmed, topic.away = False, True
-            self._due.update(topic.members)
+        self._due.update((following.client, None) for following in self._topics.lose())
 
     def miss_all(self) -> None:
         """Has everybody read the past: the log has begun anew, and each looks what that means for what it has read."""
         for client in self.clients.values():
-            self._miss(client)
+            for following in client.followings:
+                self._miss(following)
 
     def confirm(self, channel: str) -> None:
         """Redis sends what is announced on the channel from now on."""
@@ -181,14 +220,14 @@ class Crowd:
         # What was announced between the loss of Redis and now was missed.
         missed = topic.away
         topic.confirmed, topic.away = True, False
-        for client in topic.members:
+        for following in topic.members:
             if missed:
-                self._miss(client)
-            self._due[client] = None
+                self._miss(following)
+            self._due[following.client] = None
 
-    def _miss(self, client: Client) -> None:
-        client.fall_behind()
-        self._due[client] = None
+    def _miss(self, following: Following) -> None:
+        following.fall_behind()
+        self._due[following.client] = None
 
     def deliver(self, channel: str, announced: list[Frame]) -> None:
         """Gives what was announced on a channel to everybody who reads it."""
@@ -196,20 +235,23 @@ class Crowd:
         if topic is None:
             return
         ids = [frame.id for frame in announced if frame.id]
-        encoded: dict[Transport, bytes] = {}
+        says_more = len(ids) < len(announced)
+        encoded: dict[tuple[Transport, bool], bytes] = {}
         now = time.monotonic()
-        for client in list(topic.members):
-            reader = client.reader
-            if not client.is_direct or (ids and ids[0] <= reader.last_id):
-                client.keep(announced, self._queue_limit_bytes)
-                if not client.busy and reader.has_room:
+        for following in list(topic.members):
+            followed, client = following.followed, following.client
+            if not following.is_direct or (ids and ids[0] <= followed.last_id):
+                following.keep(announced, self._share_limit_bytes if followed.further else self._queue_limit_bytes)
+                if not following.busy and client.reader.has_room:
                     self._postman.look_after(client)
                 continue
-            data = encoded.get(reader.transport)
+            # Events are the same for everybody; of the rest, a further session's names the session.
+            key = (followed.transport, says_more and followed.further)
+            data = encoded.get(key)
             if data is None:
-                data = encoded[reader.transport] = _encoded(reader.transport, announced)
+                data = encoded[key] = _encoded(followed, announced)
             if ids:
-                reader.last_id = ids[-1]
+                followed.last_id = ids[-1]
             self._postman.send(client, data, now)
 
     def look_after_due(self) -> None:
@@ -219,8 +261,8 @@ class Crowd:
             self._postman.look_after(client)
 
 
-def _encoded(transport: Transport, announced: list[Frame]) -> bytes:
+def _encoded(followed: Followed, announced: list[Frame]) -> bytes:
     return b"".join(
-        transport.event(frame.id, frame.body) if frame.id else transport.message(frame.event_type, frame.body)
+        followed.transport.event(frame.id, frame.body) if frame.id else followed.message(frame.event_type, frame.body)
         for frame in announced
     )

@@ -8,27 +8,26 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.event import is_session_id
-from web.feed.transports import BY_NAME
+from web.access import Rights
+from web.feed.seats import Claim, Seats
 from web.feed.wish import Wish
 from web.relay import orders, sockets
-from web.relay.seats import Seats
 
 logger = logging.getLogger(__name__)
 _DESCRIPTORS_LIMIT = 4
 _ACCEPTED_LIMIT = 64
-Admit = Callable[[socket.socket, Wish, bytes], None]
+Admit = Callable[[socket.socket, Wish, Rights, Claim, bytes], None]
 
 
 class Visitor:
     """A web process's connection, for one socket."""
 
-    __slots__ = ("connection", "session_id")
+    __slots__ = ("claim", "connection")
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
-        self.session_id: str | None = None
-        """Whose place is kept for it."""
+        self.claim: Claim | None = None
+        """For whom a place is kept."""
 
 
 class Door:
@@ -73,10 +72,10 @@ class Door:
         try:
             if not message or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                 return False
-            if visitor.session_id is None:
+            if visitor.claim is None:
                 return not given and self._promise(visitor, message)
             if len(given) == 1:
-                self._take(visitor, message, given)
+                self._take(visitor, visitor.claim, message, given)
             return False
         except (OSError, ValueError, KeyError, TypeError) as error:
             logger.warning("a web process said what was not understood: %s", type(error).__name__)
@@ -86,30 +85,28 @@ class Door:
                 sock.close()
 
     def _promise(self, visitor: Visitor, message: bytes) -> bool:
-        session_id = message.decode()
-        if not is_session_id(session_id):
-            return False
-        answer = self._seats.take(session_id)
-        if answer == orders.YES:
-            visitor.session_id = session_id
-        visitor.connection.send(answer)
-        return answer == orders.YES
+        claim = orders.read_ask(message)
+        full = self._seats.take(claim)
+        if full is None:
+            visitor.claim = claim
+        visitor.connection.send(orders.YES if full is None else full.encode())
+        return full is None
 
-    def _take(self, visitor: Visitor, message: bytes, given: list[socket.socket]) -> None:
-        wish, read_ahead = orders.read_order(message)
-        if wish.session_id != visitor.session_id or wish.transport not in BY_NAME:
+    def _take(self, visitor: Visitor, claim: Claim, message: bytes, given: list[socket.socket]) -> None:
+        wish, rights, read_ahead = orders.read_order(message)
+        if (wish.session_id, wish.transport) != (claim.session_id, claim.kind):
             return
         # When nobody is there any more to hear it, the socket is nobody's and is closed: its client comes back.
         visitor.connection.send(orders.TAKEN)
-        self._admit(given[0], wish, read_ahead)
+        self._admit(given[0], wish, rights, claim, read_ahead)
         # From here on socket and place are the client's.
         given.pop()
-        visitor.session_id = None
+        visitor.claim = None
 
     def show_out(self, visitor: Visitor) -> None:
         """Ends a visit; a place that was kept is free again."""
-        if visitor.session_id is not None:
-            self._seats.give_back(visitor.session_id)
+        if visitor.claim is not None:
+            self._seats.give_back(visitor.claim)
         visitor.connection.close()
 
     def close(self) -> None:

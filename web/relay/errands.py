@@ -21,7 +21,8 @@ Done = Callable[[Any], None]
 class Errands:
     """Calls that are made elsewhere and whose results come back to the loop: what was given, or what was raised.
 
-    The number of errands under way is bounded by who asks: a client has one at a time.
+    The number of errands under way is bounded by who asks: a client has one at a time for each of its sessions, and
+    one for each further session that it asks for.
     """
 
     def __init__(self, threads: int) -> None:

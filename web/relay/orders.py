@@ -2,7 +2,7 @@
 
 One connection (Unix, SOCK_SEQPACKET, so that a message stays whole) hands over one socket:
 
-    web    → relay   ask: the session's id
+    web    → relay   ask: for whom a place is wanted
     relay  → web     YES, or why there is no place
     web    → relay   an order, with the socket's descriptor
     relay  → web     TAKEN, before it writes to the socket
@@ -12,16 +12,19 @@ As long as the connection lives a place is kept. Without TAKEN the socket is sti
 
 from __future__ import annotations
 
+import dataclasses
 import zlib
 
 import orjson
 
+from pipeline.event import is_session_id
 from pipeline.store.events import Filters
+from web.access import Rights
+from web.feed.seats import Claim
+from web.feed.transports import BY_NAME
 from web.feed.wish import Wish
 
 YES = b"yes"
-SESSION_IS_FULL = b"session"
-RELAY_IS_FULL = b"process"
 TAKEN = b"taken"
 MESSAGE_LIMIT_BYTES = 65_536
 
@@ -36,7 +39,22 @@ def relay_of(session_id: str, relays: int) -> int:
     return zlib.crc32(session_id.encode()) % relays
 
 
-def order(wish: Wish, read_ahead: bytes) -> bytes:
+def ask(claim: Claim) -> bytes:
+    """The question for a place."""
+    return orjson.dumps(claim)
+
+
+def read_ask(message: bytes) -> Claim:
+    """For whom a place is wanted. Raises ValueError or TypeError for what is no such question."""
+    claim = Claim(**orjson.loads(message))
+    if not all(isinstance(word, str) for word in dataclasses.astuple(claim)):
+        raise TypeError("words")
+    if not is_session_id(claim.session_id) or claim.kind not in BY_NAME:
+        raise ValueError("no session, or no transport")
+    return claim
+
+
+def order(wish: Wish, rights: Rights, read_ahead: bytes) -> bytes:
     """An order for a feed; `read_ahead` is what the web process has read of the client's already."""
     filters = wish.filters
     head = {
@@ -45,13 +63,18 @@ def order(wish: Wish, read_ahead: bytes) -> bytes:
         "epoch": wish.epoch,
         "filters": [filters.event_types, filters.statuses, filters.categories, filters.priorities],
         "transport": wish.transport,
+        "rights": rights,
     }
     return orjson.dumps(head) + b"\n" + read_ahead
 
 
-def read_order(message: bytes) -> tuple[Wish, bytes]:
-    """The order's wish, and what was read ahead. Raises ValueError or KeyError for what is no order."""
+def read_order(message: bytes) -> tuple[Wish, Rights, bytes]:
+    """The order's wish, its client's rights, and what was read ahead.
+
+    Raises ValueError, KeyError or TypeError for what is no order.
+    """
     head, _, read_ahead = message.partition(b"\n")
     told = orjson.loads(head)
     filters = Filters(*(tuple(words) for words in told["filters"]))
-    return Wish(told["session_id"], told["after"], told["epoch"], filters, told["transport"]), read_ahead
+    wish = Wish(told["session_id"], told["after"], told["epoch"], filters, told["transport"])
+    return wish, Rights(**told["rights"]), read_ahead

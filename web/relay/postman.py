@@ -1,7 +1,7 @@
 """Bringing one client what waits for it, as far as it reads: frames, pages of the past, last words.
 
-Who is up to date gets what is announced in one write. Who is not reads the past by errands, page by page. Everything
-here is done by the loop's thread and returns at once.
+Who is up to date gets what is announced in one write. Who is not reads the past by errands, page by page, for each of
+its sessions. Everything here is done by the loop's thread and returns at once.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
-from web.feed import frames, texts
+from web.feed import texts
 from web.feed.past import Beginning, Page, Past
-from web.relay.client import Client
+from web.relay.client import Client, Following
 from web.relay.deadlines import Deadlines
 from web.relay.errands import Errands
 
@@ -28,14 +28,19 @@ R = TypeVar("R")
 
 
 class Postman:
-    """Serves clients. `leave` takes one out of its topic, `drop` ends its connection, `hear` takes what it said."""
+    """Serves clients.
+
+    `leave` has one follow a session no more, `give_up` says that a further session cannot be had now, `drop` ends a
+    connection, `hear` takes what a client said.
+    """
 
     def __init__(
         self,
         past: Past,
         errands: Errands,
         epoll: select.epoll,
-        leave: Callable[[Client], None],
+        leave: Callable[[Following], None],
+        give_up: Callable[[Following], None],
         drop: Callable[[Client], None],
         hear: Callable[[Client, bytes], None],
     ) -> None:
@@ -43,38 +48,46 @@ class Postman:
         self._errands = errands
         self._epoll = epoll
         self._leave = leave
+        self._give_up = give_up
         self._drop = drop
         self._hear = hear
         self._owing: dict[Client, None] = {}
         """Who has not taken all that was to be sent."""
-        self._unconfirmed: Deadlines[Client] = Deadlines(_CONFIRM_SECONDS)
-        self._errand_ends: Deadlines[Client] = Deadlines(_ERRAND_SECONDS)
-        self._again: Deadlines[Client] = Deadlines(_AGAIN_SECONDS)
+        self._unconfirmed: Deadlines[Following] = Deadlines(_CONFIRM_SECONDS)
+        self._errand_ends: Deadlines[Following] = Deadlines(_ERRAND_SECONDS)
+        self._again: Deadlines[Following] = Deadlines(_AGAIN_SECONDS)
         self._lingering: Deadlines[Client] = Deadlines(_LINGER_SECONDS)
 
-    def begin(self, client: Client) -> None:
-        """Takes a new client on."""
-        self._unconfirmed.add(client, time.monotonic())
+    def begin(self, following: Following) -> None:
+        """Takes on a session that a client follows from now on."""
+        self._unconfirmed.add(following, time.monotonic())
+
+    def forget_following(self, following: Following) -> None:
+        """Lets go of a session that a client has left."""
+        for members in (self._unconfirmed, self._errand_ends, self._again):
+            members.discard(following)
 
     def forget(self, client: Client) -> None:
         """Lets go of a client whose connection has ended."""
-        for members in (self._unconfirmed, self._errand_ends, self._again, self._lingering):
-            members.discard(client)
+        self._lingering.discard(client)
         self._owing.pop(client, None)
 
     def next_deadline(self, otherwise: float) -> float:
         """When the clock is to be looked at again."""
-        for deadlines in (self._unconfirmed, self._again, self._lingering):
+        for deadlines in (self._unconfirmed, self._again):
             otherwise = deadlines.next(otherwise)
-        return otherwise
+        return self._lingering.next(otherwise)
 
     def look_at_the_clock(self, now: float) -> None:
         """Does what is due."""
-        for client in (*self._unconfirmed.take_due(now), *self._errand_ends.take_due(now)):
-            client.reader.end(frames.RESTART, texts.UNANSWERED)
-            self.flush(client)
-        for client in self._again.take_due(now):
-            self.look_after(client)
+        for following in (*self._unconfirmed.take_due(now), *self._errand_ends.take_due(now)):
+            if following.followed.further and not following.followed.greeted:
+                self._give_up(following)
+                continue
+            following.client.reader.end_for_now(texts.UNANSWERED)
+            self.flush(following.client)
+        for following in self._again.take_due(now):
+            self.look_after(following.client)
         for client in self._lingering.take_due(now):
             self._drop(client)
 
@@ -104,43 +117,56 @@ class Postman:
 
     def _fill(self, client: Client) -> bool:
         """Takes what waits, as long as the client keeps up; True when there may be more."""
-        reader, now = client.reader, time.monotonic()
-        if client.busy or not reader.has_room:
+        reader, more = client.reader, False
+        if reader.has_room and client.followings:
+            reader.tell_bus(client.bus_away, time.monotonic())
+        for following in tuple(client.followings):
+            if reader.has_room and not following.busy:
+                more |= self._fill_from(client, following)
+        if len(client.followings) > 1:
+            # Next time another session is first: the room that there is must not always be the same one's.
+            client.followings.append(client.followings.pop(0))
+        return more
+
+    def _fill_from(self, client: Client, following: Following) -> bool:
+        """Takes what waits of one session; True when there may be more."""
+        reader, followed, now = client.reader, following.followed, time.monotonic()
+        if not followed.greeted:
+            if following.topic.confirmed:
+                session_id = followed.wish.session_id
+                self._ask(following, lambda: self._past.beginning(session_id), self._greet)
             return False
-        if not reader.greeted:
-            if client.topic.confirmed:
-                session_id = reader.wish.session_id
-                self._ask(client, lambda: self._past.beginning(session_id), self._greet)
-            return False
-        reader.tell_bus(client.topic.away, now)
-        if reader.catch_up_at is not None:
-            if now < reader.catch_up_at:
-                self._again.add(client, now)
+        if followed.catch_up_at is not None:
+            if now < followed.catch_up_at:
+                self._again.add(following, now)
             else:
-                wish, last_id, epoch = reader.wish, reader.last_id, reader.epoch
-                self._ask(client, lambda: self._past.page(wish, last_id, epoch), self._turn)
+                wish, last_id, epoch = followed.wish, followed.last_id, followed.epoch
+                self._ask(following, lambda: self._past.page(wish, last_id, epoch), self._turn)
             return False
-        waiting, behind = client.take()
+        waiting, behind = following.take()
         for frame in waiting:
-            reader.give(frame, now)
+            reader.queue(followed.give(frame), now)
         if behind:
-            reader.fall_behind(now)
+            followed.fall_behind(now)
         return bool(waiting) or behind
 
     # The past
 
-    def _ask(self, client: Client, call: Callable[[], R], done: Callable[[Client, R | Exception], None]) -> None:
-        client.busy = True
-        self._unconfirmed.discard(client)
-        self._errand_ends.add(client, time.monotonic())
+    def _ask(
+        self, following: Following, call: Callable[[], R], done: Callable[[Following, R | Exception], None]
+    ) -> None:
+        following.busy = True
+        self._unconfirmed.discard(following)
+        self._errand_ends.add(following, time.monotonic())
 
         def back(result: R | Exception) -> None:
-            client.busy = False
-            self._errand_ends.discard(client)
-            if client.gone:
+            following.busy = False
+            self._errand_ends.discard(following)
+            client = following.client
+            if client.gone or following.gone:
                 return
             try:
-                done(client, result)
+                done(following, result)
             except Exception:
                 logger.exception("what was read for a client could not be told")
                 self._drop(client)
@@ -148,20 +174,25 @@ class Postman:
 
         self._errands.ask(call, back)
 
-    def _greet(self, client: Client, result: Beginning | Exception) -> None:
+    def _greet(self, following: Following, result: Beginning | Exception) -> None:
+        client = following.client
         if isinstance(result, Exception):
-            client.reader.end(frames.RESTART, texts.UNANSWERED)
+            if following.followed.further:
+                self._give_up(following)
+            else:
+                client.reader.end_for_now(texts.UNANSWERED)
         elif not client.reader.closing:
-            client.reader.greet(result, time.monotonic())
+            client.reader.greet(following.followed, result, time.monotonic())
             said, client.read_ahead = client.read_ahead, b""
             if said:
                 self._hear(client, said)
 
-    def _turn(self, client: Client, result: Page | Exception) -> None:
+    def _turn(self, following: Following, result: Page | Exception) -> None:
+        reader, now = following.client.reader, time.monotonic()
         if isinstance(result, Exception):
-            client.reader.try_again(time.monotonic())
-        elif not client.reader.closing:
-            client.reader.turn(result, time.monotonic())
+            following.followed.try_again(now)
+        elif not reader.closing:
+            reader.queue(following.followed.turn(result, now), now)
 
     # Sockets and the clock
 
@@ -185,7 +216,7 @@ class Postman:
     def _wait(self, client: Client) -> None:
         """Has the loop wait for what the client's socket can do next."""
         reader = client.reader
-        mask = select.EPOLLIN if reader.greeted or reader.closing else 0
+        mask = select.EPOLLIN if reader.begun or reader.closing else 0
         if reader.out:
             mask |= select.EPOLLOUT
             self._owing[client] = None
@@ -197,9 +228,11 @@ class Postman:
 
     def _linger(self, client: Client) -> None:
         """Ends a connection in good order: if it were just closed, our last words might be lost with unread bytes."""
-        if client not in client.topic.members:
+        if client.lingering:
             return
-        self._leave(client)
+        client.lingering = True
+        for following in tuple(client.followings):
+            self._leave(following)
         try:
             client.sock.shutdown(socket.SHUT_WR)
         except OSError:
@@ -210,4 +243,8 @@ class Postman:
     def drop_the_stuck(self, now: float) -> None:
         """Ends the connections of those who have not read for too long."""
         for client in [one for one in self._owing if one.reader.is_stuck(now)]:
-            self._drop(client)
+            # Behind what waits, so that no frame is torn; the socket is full, so mostly it will not go out.
+            client.reader.give_up()
+            self.flush(client)
+            if client.reader.out and not client.gone:
+                self._drop(client)

@@ -11,11 +11,12 @@ import signal
 from pipeline.bus import open_bus
 from pipeline.settings import Settings
 from pipeline.store import open_store
+from web.feed.admission import Admission
 from web.feed.past import Past
+from web.feed.seats import Seats
 from web.relay import orders, sockets
 from web.relay.door import Door
 from web.relay.reactor import Reactor
-from web.relay.seats import Seats
 
 logger = logging.getLogger(__name__)
 _OTHER_DESCRIPTORS = 256
@@ -25,8 +26,8 @@ _COLLECT_EVERY_OBJECTS = 50_000
 def run_until_signal(settings: Settings, number: int = 0) -> None:
     """Serves feeds until SIGTERM or SIGINT. Raises OSError when the socket cannot be made."""
     bus, store = open_bus(settings), open_store(settings)
-    seats = Seats(_places(settings.relay_sockets_limit), settings.feed_sockets_per_session_limit)
-    reactor = Reactor(settings, Past(settings, bus, store), seats)
+    seats = Seats(settings, _places(settings.relay_sockets_limit))
+    reactor = Reactor(settings, Past(settings, bus, store), Admission(settings, store), seats)
     door = Door(sockets.folder(settings.home_path), orders.name_of(number), seats, reactor.crowd.admit)
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: reactor.stop())

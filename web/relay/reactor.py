@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pipeline.bus import Frame
 from pipeline.bus.keys import EPOCHS
 from pipeline.settings import Settings
+from web.feed.admission import Admission
 from web.feed.past import Past
+from web.feed.seats import Seats
 from web.relay.crowd import Crowd
 from web.relay.deadlines import Deadlines
 from web.relay.door import Door, Visitor
 from web.relay.errands import Errands
-from web.relay.seats import Seats
 from web.relay.subscription import Subscription
 
 _ROUND_LIMIT = 512
@@ -30,10 +31,10 @@ _END_SECONDS = 1.0
 class Reactor:
     """All that a relay does. Only `stop` may be called by others than its own thread."""
 
-    def __init__(self, settings: Settings, past: Past, seats: Seats) -> None:
+    def __init__(self, settings: Settings, past: Past, admission: Admission, seats: Seats) -> None:
         self._epoll = select.epoll()
         self._errands = Errands(settings.relay_threads)
-        self.crowd = Crowd(settings, past, self._errands, seats, self._epoll, self._follow)
+        self.crowd = Crowd(settings, past, admission, self._errands, seats, self._epoll, self._follow)
         self._subscription = Subscription(
             settings, self._errands, lambda: self.crowd.channels, self._subscription_changed
         )
