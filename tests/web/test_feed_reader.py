@@ -18,7 +18,7 @@ from tests.web.site import SECRET
 from web.access import Rights
 from web.feed import requests
 from web.feed.followed import Followed
-from web.feed.past import Beginning
+from web.feed.past import Beginning, Page
 from web.feed.reader import Reader
 from web.feed.tally import Tally
 from web.feed.terms import Terms
@@ -247,6 +247,22 @@ def test_the_last_words_to_who_never_reads_tear_no_frame() -> None:
     assert talk.reader.is_stuck(talk.now)
     talk.reader.give_up()
     assert bytes(talk.reader.out).startswith(rest + b"\x88")
+
+
+# What cannot be read
+
+
+def test_a_page_that_may_have_a_hole_is_asked_for_again() -> None:
+    """Without this a feed whose server missed one answer of Redis would pass over events for ever."""
+    talk = Talk()
+    [followed] = talk.reader.followed
+    followed.fall_behind(talk.now)
+    followed.turn(Page(7, [], more=False, complete=False), talk.now)
+    assert not followed.is_live
+    assert followed.catch_up_at is not None
+    assert talk.now < followed.catch_up_at < talk.now + 5
+    followed.turn(Page(7, [], more=False), talk.now)
+    assert followed.is_live
 
 
 # What may be asked

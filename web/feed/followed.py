@@ -104,7 +104,13 @@ class Followed:
                 told += self._answers(page.anew.answers)
         told += [self.transport.event(event.id, event.wire) for event in page.events]
         self.last_id = page.events[-1].id if page.events else page.start
-        self.catch_up_at = now if page.more else None
+        if page.more:
+            self.catch_up_at = now
+        elif page.complete:
+            self.catch_up_at = None
+        else:
+            # What is announced now must not be told before what is missing.
+            self.try_again(now)
         return b"".join(told)
 
     def try_again(self, now: float) -> None:

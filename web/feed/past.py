@@ -39,6 +39,8 @@ class Beginning:
 class Page:
     """Events behind a cursor, oldest first; `more` says that the next page follows.
 
+    Not `complete`: Redis could not be asked, so that events may be missing behind these ones.
+
     `anew`: the log has another epoch than the one that was known, so that everything that is kept follows.
     """
 
@@ -46,6 +48,7 @@ class Page:
     events: Sequence[Event]
     more: bool
     anew: Beginning | None = None
+    complete: bool = True
 
 
 class Past:
@@ -79,9 +82,10 @@ class Past:
         if anew is not None:
             # Whoever asked for what is new only, may not know a reset, and would take the replay for news.
             last_id = 0 if wish.after is not None else min(last_id, anew.last_id)
-        found = self._history.after(wish.session_id, last_id, PAGE_LIMIT_EVENTS, wish.filters)
+        found, upto = self._history.look_after(wish.session_id, last_id, PAGE_LIMIT_EVENTS, wish.filters)
         kept = _as_many_as_fit(found, self._page_limit_bytes)
-        return Page(last_id, kept, len(kept) < len(found) or len(found) == PAGE_LIMIT_EVENTS, anew)
+        more = len(kept) < len(found) or len(found) == PAGE_LIMIT_EVENTS
+        return Page(last_id, kept, more, anew, complete=upto is not None)
 
     def _anew(self, wish: Wish, epoch: str) -> Beginning | None:
         try:
