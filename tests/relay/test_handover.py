@@ -161,7 +161,11 @@ def test_sessions_are_shared_among_relays(make_stack: Callable[..., Stack], sess
     clients = [stack.feed(name) for name in names]
     for number, process in enumerate(("relay", "relay-1")):
         share = sum(orders.relay_of(name, 2) == number for name in names)
-        assert _served(stack, process) == share
+        # The handshake is answered a moment before the socket is given.
+        wait_for(
+            lambda process=process, share=share: _served(stack, process) == share,  # type: ignore[misc]
+            f"{share} feeds at {process}; the web's log: {stack.log('web')}",
+        )
     # A socket stays where it is, whichever sessions are asked for over it.
     client, own = clients[0], orders.relay_of(names[0], 2)
     elsewhere = next(f"{session_id}-{n}" for n in itertools.count() if orders.relay_of(f"{session_id}-{n}", 2) != own)

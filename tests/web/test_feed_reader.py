@@ -96,6 +96,16 @@ def test_who_answers_no_ping_is_given_up() -> None:
     assert talk.tally["half_open"] == 1
 
 
+def test_who_has_not_read_all_is_not_given_up_for_a_ping() -> None:
+    """Without this a slow reader would lose its feed for not answering what it cannot have seen yet."""
+    talk = Talk()
+    talk.reader.queue(b"what it has not taken", talk.now)
+    for _ in range(3):
+        talk.pass_time(25)
+    assert bytes(talk.reader.out).count(b"\x89\x00") == 0
+    assert not talk.reader.lost
+
+
 def test_who_speaks_is_not_pinged() -> None:
     """Without this a talkative client would be asked all the time whether it is there."""
     talk = Talk()
