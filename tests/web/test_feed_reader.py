@@ -1,4 +1,4 @@
-"""The core of a feed, with a clock of the test's own: pings, tokens' ends, haste, last words, what may be asked."""
+"""The core of a feed, with a clock of the test's own: pings, tokens' ends, haste, last words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from pipeline import settings as settings_table
 from pipeline.store.events import Filters
 from tests.web.site import SECRET
 from web.access import Rights
-from web.feed import requests
 from web.feed.followed import Followed
 from web.feed.past import Beginning, Page
 from web.feed.reader import Reader
@@ -273,57 +272,3 @@ def test_a_page_that_may_have_a_hole_is_asked_for_again() -> None:
     assert talk.now < followed.catch_up_at < talk.now + 5
     followed.turn(Page(7, [], more=False), talk.now)
     assert followed.is_live
-
-
-# What may be asked
-
-
-@pytest.mark.parametrize(
-    ("more", "wish"),
-    [
-        ({}, Wish("t", None, None, Filters())),
-        ({"after": 7, "epoch": "1"}, Wish("t", 7, "1", Filters())),
-        ({"after": "7"}, Wish("t", 7, None, Filters())),
-        ({"event_type": ["tool_*", "error"]}, Wish("t", None, None, Filters(event_types=("tool_*", "error")))),
-        ({"event_type": "error", "event_status": ["failed"]}, Wish("t", None, None, Filters(("error",), ("failed",)))),
-        (
-            {"category": ["workflow"], "priority": ["high"]},
-            Wish("t", None, None, Filters((), (), ("workflow",), ("high",))),
-        ),
-    ],
-)
-def test_a_subscription_is_understood(more: dict[str, Any], wish: Wish) -> None:
-    """Without this a client would get what it has not asked for."""
-    said = json.dumps({"type": "subscribe", "session_id": "t", **more})
-    assert requests.read(said) == requests.Subscribe(wish, None)
-
-
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"session_id": "a..b"},
-        {"session_id": 7},
-        {"after": -1},
-        {"after": True},
-        {"after": 1.5},
-        {"after": "abc"},
-        {"epoch": 1},
-        {"token": 1},
-        {"event_type": "a b"},
-        {"event_type": [1]},
-        {"event_type": {}},
-        {"event_type": ["x"] * 51},
-        {"event_status": ["bogus"]},
-        {"category": ["bogus"]},
-        {"priority": [9]},
-    ],
-    ids=str,
-)
-def test_a_subscription_with_a_mistake_is_refused(more: dict[str, Any]) -> None:
-    """Without this a client with a mistake would wait for what never comes."""
-    talk = Talk()
-    asked = {"type": "subscribe", "session_id": "t", **more}
-    talk.say(asked)
-    shown = asked["session_id"] if isinstance(asked["session_id"], str) else None
-    assert talk.told() == [{"type": "refused", "session_id": shown, "reason": "invalid"}]
-    assert not talk.reader.asked
