@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import catalog_texts
+from pipeline import catalog_texts, catalog_unified
 from pipeline.event import Category, Priority, Status, clean_text
 
 LANGUAGES = ("en", "sw", "fr")
@@ -17,10 +17,17 @@ _VALUE_LIMIT_CHARACTERS = 400
 
 
 class Audience(enum.StrEnum):
-    """Who sees an event besides operators and auditors."""
+    """Who sees an event besides operators and auditors.
+
+    `user`: the session's feed and the user's own; `person`: the user's own feeds, but not the session's; `everyone`:
+    all users; `operator`: nobody else; `record`: not even operators live, it is only kept.
+    """
 
     USER = "user"
+    PERSON = "person"
+    EVERYONE = "everyone"
     OPERATOR = "operator"
+    RECORD = "record"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,12 +57,29 @@ SPAN_TYPE = "span"
 GAP_TYPE = "gap"
 """Tells operators that events were lost before they could be written."""
 
+PRIORITIES: Mapping[Category, Priority] = {Category.SECURITY: Priority.HIGH, Category.ANALYTICS: Priority.LOW}
+"""What an event matters when nobody says it; all other categories are normal."""
+
+FOR_OPERATORS = frozenset({Category.SECURITY, Category.AUDIT, Category.MONITORING, Category.ANALYTICS})
+"""The categories that are for operators unless somebody says otherwise."""
+
+
+def _unified(name: str, category: Category) -> EventType:
+    audience = Audience.OPERATOR if category in FOR_OPERATORS else Audience.USER
+    return EventType(name, category, PRIORITIES.get(category, Priority.NORMAL), audience)
+
+
 CATALOG: Mapping[str, EventType] = {
     **{name: EventType(name) for name in STAGE_TYPES},
     "error": EventType("error", priority=Priority.HIGH),
     SPAN_TYPE: EventType(SPAN_TYPE, Category.MONITORING, Priority.LOW, Audience.OPERATOR),
     GAP_TYPE: EventType(GAP_TYPE, Category.MONITORING, Priority.HIGH, Audience.OPERATOR),
+    **{name: _unified(name, category) for name, category in catalog_unified.TYPES.items()},
 }
+
+
+RESERVED_TYPES = frozenset(CATALOG) - frozenset(catalog_unified.TYPES)
+"""Types that only Spanfeed itself may tell: those of stages, their spans and endings."""
 
 
 def lookup(name: str) -> EventType:
@@ -88,6 +112,12 @@ def user_message(event_type: str, status: Status | str, language: str, values: M
     if texts is None:
         return f"{event_type}:{status}"
     return render(texts.get(language_of(language)) or texts["en"], values or {})
+
+
+def sentence(event_type: str, language: str, values: Mapping[str, Any] | None = None) -> str:
+    """The sentence for an event without a status; the type's name where the catalogue has none."""
+    texts = catalog_texts.TEXTS.get(event_type, {}).get(catalog_unified.NO_STATUS)
+    return event_type if texts is None else render(texts[language_of(language)], values or {})
 
 
 def reason_text(reason: str, language: str) -> str:

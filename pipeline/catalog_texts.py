@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from pipeline import catalog_unified
+
 Texts = Mapping[str, str]
 
 
@@ -144,6 +146,7 @@ TEXTS: Mapping[str, Mapping[str, Texts]] = {
         ),
     },
     "error": {"failed": _texts("❌ {error_message}", "❌ {error_message}", "❌ {error_message}")},
+    **catalog_unified.TEXTS,
 }
 
 RETRY: Texts = _texts("🔁 Trying again...", "🔁 Tunajaribu tena...", "🔁 Nouvel essai...")

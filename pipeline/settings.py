@@ -272,6 +272,44 @@ class Settings:
         3_600, "SPANFEED_CLEANUP_INTERVAL_SECONDS", "How often the scheduled cleanup runs.", "s"
     )
 
+    # Unified events
+    unified_events_enabled: bool = _setting(True, "SPANFEED_UNIFIED_EVENTS_ENABLED", "Unified events are emitted.")
+    cross_system_routing: bool = _setting(True, "SPANFEED_CROSS_SYSTEM_ROUTING", "Routing rules are applied.")
+    high_priority_notifications: bool = _setting(
+        True, "SPANFEED_HIGH_PRIORITY_NOTIFICATIONS", "Rules may mark events for a browser notification."
+    )
+    routing_rules_path: str = _setting(
+        "", "SPANFEED_ROUTING_RULES_PATH", "File with routing rules of your own, TOML or JSON."
+    )
+    handler_timeout_seconds: float = _setting(
+        5.0, "SPANFEED_HANDLER_TIMEOUT_SECONDS", "How long one handler may take for one event.", "s"
+    )
+    handler_queue_limit_events: int = _setting(
+        10_000, "SPANFEED_HANDLER_QUEUE_LIMIT_EVENTS", "Events that wait for a process's own handlers.", "events"
+    )
+    handler_stuck_limit: int = _setting(
+        3, "SPANFEED_HANDLER_STUCK_LIMIT", "Calls of one handler that may hang; above: it is left out.", "calls"
+    )
+    handler_tries_limit: int = _setting(
+        5, "SPANFEED_HANDLER_TRIES_LIMIT", "Tries of a durable handler for one event.", "tries"
+    )
+    handler_log_limit_events: int = _setting(
+        100_000, "SPANFEED_HANDLER_LOG_LIMIT_EVENTS", "Stored events that the log keeps for durable handlers.", "events"
+    )
+    handler_dead_limit_events: int = _setting(
+        1_000, "SPANFEED_HANDLER_DEAD_LIMIT_EVENTS", "Events kept that a durable handler could not handle.", "events"
+    )
+    events_body_limit_bytes: int = _setting(
+        4_194_304, "SPANFEED_EVENTS_BODY_LIMIT_BYTES", "Longest body of POST /api/v1/events.", "bytes"
+    )
+    events_bulk_limit_events: int = _setting(
+        1_000, "SPANFEED_EVENTS_BULK_LIMIT_EVENTS", "Events in one such body.", "events"
+    )
+    event_types_limit: int = _setting(1_000, "SPANFEED_EVENT_TYPES_LIMIT", "Event types of your own.", "types")
+    event_types_cache_seconds: float = _setting(
+        2.0, "SPANFEED_EVENT_TYPES_CACHE_SECONDS", "How long a process remembers them.", "s"
+    )
+
     # Traces
     otlp_endpoint: str = _setting(
         "",

@@ -9,6 +9,8 @@ LOG = f"{_TAG}log"
 DUE = f"{_TAG}due"
 CHANNELS = f"{_TAG}feed:"
 OPERATORS = f"{CHANNELS}operators"
+EVERYONE = f"{CHANNELS}everyone"
+"""Where events for all users are announced; a user's feed follows it beside `user_channel`."""
 EPOCHS = f"{CHANNELS}epoch"
 """Where a new epoch of the log is announced."""
 BEGUN = f"{_TAG}begun"
@@ -51,6 +53,11 @@ def once(emitter_key: str) -> str:
 def session_channel(session_id: str) -> str:
     """The channel of a session's frames."""
     return f"{CHANNELS}session:{session_id}"
+
+
+def user_channel(user_id: str) -> str:
+    """The channel of a user's events, of whatever session."""
+    return f"{CHANNELS}user:{user_id}"
 
 
 def events(session_id: str) -> list[str]:

@@ -65,14 +65,19 @@ local function timestamp_of(id)
 end
 
 -- Appends one event to the log and to its session's stream and announces it. `event` has: sid, uid ('' for none),
--- audience (user or operator), route ("<type> <category> <priority>"), status, identity and state (pieces of JSON),
+-- audience (see below), route ("<type> <category> <priority>"), status, identity and state (pieces of JSON),
 -- attempt, took_ms and waited_ms (numbers, or nil). Returns the id.
+--
+-- Audiences: user: the session's feed and the user's own; person: the user's own feeds, not the session's;
+-- everyone: the session's feed and the feed for everyone, which every user's feed reads; operator: operators only;
+-- record: nobody, the event is only kept. All but the last are shown to operators.
 local function emit(event)
   if LAST == nil then open_clock() end
   LAST = math.max(LAST + 1, NOW)
   local id = string.format('%.0f', LAST)
   redis.call('HSET', KEYS[1], 'last', id)
-  local in_session = event.sid ~= '' and event.audience ~= 'operator'
+  local audience = event.audience
+  local in_session = event.sid ~= '' and (audience == 'user' or audience == 'everyone')
   local seq = 'null'
   if in_session then
     seq = redis.call('INCR', KEYS[4])
@@ -90,9 +95,13 @@ local function emit(event)
     redis.call('XADD', KEYS[3], 'MAXLEN', '~', STREAM_LIMIT, id .. '-0', 'e', body)
     redis.call('PEXPIRE', KEYS[3], STREAM_TTL_MS)
     redis.call('PUBLISH', CHANNEL .. 'session:' .. event.sid, announced)
-    if event.uid ~= '' then redis.call('PUBLISH', CHANNEL .. 'user:' .. event.uid, announced) end
   end
-  redis.call('PUBLISH', CHANNEL .. 'operators', announced)
+  if audience == 'user' or audience == 'person' then
+    if event.uid ~= '' then redis.call('PUBLISH', CHANNEL .. 'user:' .. event.uid, announced) end
+  elseif audience == 'everyone' then
+    redis.call('PUBLISH', CHANNEL .. 'everyone', announced)
+  end
+  if audience ~= 'record' then redis.call('PUBLISH', CHANNEL .. 'operators', announced) end
   return LAST
 end
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline import catalog, catalog_texts
+from pipeline import catalog, catalog_texts, catalog_unified
 from pipeline.catalog import language_of, lookup, render, user_message
 from pipeline.event import Category, Priority, Status
 
@@ -79,7 +79,7 @@ def test_the_first_seeds_sentences(event_type: str, status: str, text: str) -> N
 def test_the_table_above_is_whole() -> None:
     """A type of the seed would be without sentences."""
     assert tuple(PROMISED) == catalog.STAGE_TYPES
-    assert set(catalog_texts.TEXTS) == {*catalog.STAGE_TYPES, "error", "gap"}
+    assert set(catalog_texts.TEXTS) == {*catalog.STAGE_TYPES, "error", "gap", *catalog_unified.TYPES}
 
 
 @pytest.mark.parametrize("event_type", catalog_texts.TEXTS)
