@@ -30,16 +30,21 @@ def _check_depth(value: Any, depth: int = 1) -> None:
             _check_depth(item, depth + 1)
 
 
-def read_json() -> dict[str, Any]:
-    """The body's object. Raises Problem."""
-    if request.mimetype != "application/json":
-        raise Problem(415, "unsupported_media_type", "The body must be application/json.")
+def read_raw(media_types: tuple[str, ...]) -> bytes:
+    """The body as it came. Raises Problem."""
+    if request.mimetype not in media_types:
+        raise Problem(415, "unsupported_media_type", f"The body must be {' or '.join(media_types)}.")
     if request.headers.get("Content-Encoding", "identity").lower() != "identity":
         raise Problem(415, "unsupported_encoding", "The body must not be compressed.")
     raw = request.get_data()
     if request.content_length is None and len(raw) >= (request.max_content_length or sys.maxsize):
         # A body that does not tell its length is cut at the limit without a word.
         raise RequestEntityTooLarge
+    return raw
+
+
+def decode(raw: bytes) -> Any:
+    """What JSON says, not too deep. Raises Problem."""
     try:
         value = orjson.loads(raw)
     except orjson.JSONDecodeError as error:
@@ -47,10 +52,20 @@ def read_json() -> dict[str, Any]:
             raise Problem(400, "too_deep", f"The body is nested deeper than {_DEPTH_LIMIT}.") from None
         raise Problem(400, "invalid_json", f"The body is not JSON: {error.msg} at character {error.pos}.") from None
     _check_depth(value)
+    return value
+
+
+def checked_object(value: Any) -> dict[str, Any]:
+    """`value` if it is an object. Raises Problem."""
     if not isinstance(value, dict):
         detail = [{"type": "dict_type", "loc": ["body"], "msg": "Input should be an object", "input": None}]
         raise Problem(422, "not_an_object", detail)
     return value
+
+
+def read_json() -> dict[str, Any]:
+    """The body's object. Raises Problem."""
+    return checked_object(decode(read_raw(("application/json",))))
 
 
 def parse(model: type[M], value: dict[str, Any]) -> M:

@@ -13,6 +13,7 @@ from pipeline.settings import Settings
 from web.commands.db import db
 from web.commands.doctor import doctor
 from web.commands.documents import documents
+from web.commands.event_types import event_types
 from web.commands.events import events
 from web.commands.opened import explained
 from web.commands.verify import verify
@@ -104,7 +105,7 @@ events.add_command(verify)
 
 def register_commands(group: click.Group) -> None:
     """Adds what is useful under `flask --app web`, too."""
-    for command in (db, doctor, documents, events):
+    for command in (db, doctor, documents, event_types, events):
         group.add_command(command)
 
 

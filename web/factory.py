@@ -14,10 +14,13 @@ from pipeline.errors import SettingError
 from pipeline.settings import Settings
 from pipeline.store import open_store
 from pipeline.tracing import Tracing
+from pipeline.unified import EventSystem, event_router
+from pipeline.unified.rules import load_rules
 from web import auth, errors, extensions, headers
-from web.blueprints import chat, events, health, page, stream
+from web.blueprints import chat, custom_events, event_types, events, health, page, stream
 from web.blueprints import feed as feed_routes
 from web.cli import register_commands
+from web.event_types import EventTypes
 from web.feed.listener import Listener
 from web.state import WebState, set_state
 
@@ -34,6 +37,8 @@ def make_app(settings: Settings | None = None) -> Flask:
         raise SettingError(
             f"SPANFEED_SECRET_KEY must have at least {_SECRET_KEY_CHARACTERS} characters; `spanfeed up` makes one"
         )
+    # A rule that cannot be used is told now, not at the first event.
+    load_rules(settings)
     logging.getLogger("spanfeed").setLevel(settings.log_level)
     app = Flask("web", static_folder="static", root_path=str(Path(__file__).parent))
     app.config.update(
@@ -68,6 +73,8 @@ def make_app(settings: Settings | None = None) -> Flask:
             tracing=Tracing(settings, component="web"),
             listener=Listener(bus),
             doors=auth.Doors(settings),
+            events=EventSystem(event_router, settings, bus),
+            event_types=EventTypes(settings, store),
         ),
     )
     if settings.open_feeds:
@@ -76,7 +83,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     headers.register(app)
     auth.register(app)
     extensions.register(app)
-    for routes in (chat, events, feed_routes, stream, health, page):
+    for routes in (chat, events, feed_routes, stream, custom_events, event_types, health, page):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)
     return app

@@ -11,10 +11,12 @@ from pipeline.bus import Bus
 from pipeline.settings import Settings
 from pipeline.store import Store
 from pipeline.tracing import Tracing
+from pipeline.unified import EventSystem
 from web.feed.listener import Listener
 
 if TYPE_CHECKING:
     from web.auth import Doors
+    from web.event_types import EventTypes
 
 _NAME = "spanfeed"
 
@@ -29,6 +31,8 @@ class WebState:
     tracing: Tracing
     listener: Listener
     doors: Doors
+    events: EventSystem
+    event_types: EventTypes
 
 
 def set_state(app: Flask, state: WebState) -> None:

@@ -144,3 +144,17 @@ recorder_state = Table(
     Column("newest_id", BigInteger, nullable=False),
     Column("epoch", String(32)),
 )
+
+event_types = Table(
+    "event_types",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("category", String(16), nullable=False),
+    Column("priority", String(16), nullable=False),
+    Column("audience", String(16), nullable=False),
+    Column("schema", _JSON),
+    Column("texts", _JSON, nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+)

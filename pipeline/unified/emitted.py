@@ -19,6 +19,8 @@ class Emitted:
     error: str | None = None
     log_id: int | None = None
     kept: bool = False
+    unavailable: bool = False
+    """Whether it failed for a reason that passes: the event itself is right."""
 
     def __bool__(self) -> bool:
         return self.ok

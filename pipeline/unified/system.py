@@ -135,12 +135,12 @@ class EventSystem:
         """Emits an event, within the emitter's deadline; never raises. See `Emitted`."""
         try:
             return self._emit(event, wish)
-        except (SpanfeedError, TypeError, ValueError, AttributeError) as error:
+        except (SpanfeedError, TypeError, ValueError, AttributeError, OverflowError) as error:
             return self.refused(getattr(event, "event_type", "an event"), getattr(event, "id", ""), str(error))
         except Exception:
             logger.exception("an event could not be emitted")
             self._counts.failed()
-            return Emitted(str(getattr(event, "id", "")), False, "something went wrong here; the log knows more")
+            return Emitted(str(getattr(event, "id", "")), False, "something went wrong here", unavailable=True)
 
     def refused(self, event_type: object, event_id: object, why: str) -> Emitted:
         """What an emit gives that cannot be; one line in the log."""
@@ -169,7 +169,8 @@ class EventSystem:
     def _emit(self, event: UnifiedEvent, wish: Wish) -> Emitted:
         ready = self._ready()
         if not ready.settings.unified_events_enabled:
-            return Emitted(event.id, False, "unified events are turned off (SPANFEED_UNIFIED_EVENTS_ENABLED)")
+            why = "unified events are turned off (SPANFEED_UNIFIED_EVENTS_ENABLED)"
+            return Emitted(event.id, False, why, unavailable=True)
         check_event(event)
         metadata = {name: v for name, v in event.metadata.items() if name not in RESERVED_METADATA}
         metadata.update(wish.metadata)
@@ -209,7 +210,8 @@ class EventSystem:
         state = State(None, text, event.data, event.metadata)
         log_id = ready.emitter.append(identity, state, f"unified:{key}", str(audience))
         if log_id is None:
-            return self.refused(event.event_type, event.id, "Redis does not answer, and the spool cannot keep it")
+            why = "Redis does not answer, and the spool cannot keep it"
+            return dataclasses.replace(self.refused(event.event_type, event.id, why), unavailable=True)
         self._counts.emitted(event)
         return Emitted(event.id, True, None, log_id or None, kept=not log_id)
 
