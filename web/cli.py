@@ -15,6 +15,7 @@ from web.commands.doctor import doctor
 from web.commands.documents import documents
 from web.commands.event_types import event_types
 from web.commands.events import events
+from web.commands.handlers import handlers
 from web.commands.opened import explained
 from web.commands.verify import verify
 
@@ -101,6 +102,7 @@ def flower() -> None:
 
 
 events.add_command(verify)
+main.add_command(handlers)
 
 
 def register_commands(group: click.Group) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from pipeline.bus import keys, runs
 from pipeline.bus.feed import Subscription
+from pipeline.bus.handler_log import HandlerLog
 from pipeline.bus.log import Log
 from pipeline.bus.redis import Argument, Scripts, asking, connect
 from pipeline.event import EPOCH_OFFSET_SECONDS, Event, Identity, State, clean_text, encode
@@ -31,7 +32,8 @@ class Bus:
         emit_seconds = settings.emit_deadline_ms / 1000
         self._quick = connect(settings.redis_url, emit_seconds, emit_seconds * _CONNECT_PATIENCE)
         self._failpoints = Failpoints(settings.failpoints)
-        self.log = Log(self._stage, self._failpoints)
+        self.log = Log(self._stage, self._failpoints, settings.handler_log_limit_events)
+        self.handler_log = HandlerLog(self._stage, settings.handler_dead_limit_events)
 
     def _insist(self, script: str, key_names: Sequence[str], arguments: Sequence[Argument]) -> Any:
         deadline = self.settings.script_deadline_seconds

@@ -9,6 +9,7 @@ import time
 from typing import Any
 
 from pipeline.bus import keys
+from pipeline.bus.handler_log import HandlerFacts, HandlerLog
 from pipeline.bus.redis import asking, connect
 from pipeline.errors import BusRefused
 from pipeline.event import EPOCH_OFFSET_SECONDS
@@ -136,6 +137,10 @@ class Inspection:
     def _first_id(self, start: str) -> int | None:
         raw = asking(lambda: self._client.xrange(keys.LOG, start, "+", count=1))
         return _id(raw[0][0]) if raw else None
+
+    def handlers(self) -> list[HandlerFacts]:
+        """The durable handlers that have a cursor."""
+        return HandlerLog(self._client, 0).facts()
 
     def blocked_readers(self) -> int:
         """How many connections wait for the next entry of a stream; 0 where that may not be asked.

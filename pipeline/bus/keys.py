@@ -18,6 +18,9 @@ ALARM = f"{_TAG}alarm"
 """There while the recorder is behind and that was told."""
 RECORDERS = "recorder"
 """The consumer group of the recorder."""
+HANDLERS_LOST = f"{_TAG}handlers-lost"
+"""The durable handlers for which the log could not keep all that they had not read."""
+_HANDLERS = "handlers:"
 
 
 def session_stream(session_id: str) -> str:
@@ -48,6 +51,21 @@ def spans(message_id: str) -> str:
 def once(emitter_key: str) -> str:
     """What remembers an emitter key."""
     return f"{_TAG}once:{emitter_key}"
+
+
+def handler_group(name: str) -> str:
+    """The consumer group of a durable handler."""
+    return f"{_HANDLERS}{name}"
+
+
+def handler_name(group: str) -> str | None:
+    """The durable handler whose consumer group this is, None when it is none."""
+    return group.removeprefix(_HANDLERS) if group.startswith(_HANDLERS) else None
+
+
+def handler_dead(name: str) -> str:
+    """The events that a durable handler could not handle."""
+    return f"{_TAG}handlers-dead:{name}"
 
 
 def session_channel(session_id: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from pipeline.errors import BusRefused, BusUnavailable
 from pipeline.event import Event
 from pipeline.failpoints import Failpoints
 
+logger = logging.getLogger(__name__)
 _JOINS_LIMIT = 3
 _FEW_ENTRIES = 20
 """Where a test of faults has the log trimmed by its length."""
@@ -29,21 +31,43 @@ def _id(entry_id: bytes) -> int:
     return int(entry_id.partition(b"-")[0])
 
 
-def _place(entry_id: bytes) -> tuple[int, int]:
+def place_of(entry_id: bytes) -> tuple[int, int]:
+    """An entry's id as numbers."""
     number, _, place = entry_id.partition(b"-")
     return int(number), int(place)
 
 
-def _entries(raw: Any) -> list[Entry]:
+def _lowest(group: Any, pending: Any) -> tuple[int, int]:
+    """The lowest entry that a group has not acknowledged."""
+    delivered = place_of(group["last-delivered-id"])
+    # The very next place: whoever writes past the scripts may write several entries under one number.
+    lowest = (delivered[0], delivered[1] + 1)
+    return min(lowest, place_of(pending["min"])) if pending["pending"] else lowest
+
+
+def entries_of(raw: Any) -> list[Entry]:
+    """Entries as Redis tells them."""
     # A trimmed entry that is still pending comes back with no fields.
     return [Entry(entry_id.decode(), (fields or {}).get(b"e")) for entry_id, fields in raw]
+
+
+def first_reply(raw: Any) -> list[Entry]:
+    """The entries of the one stream that was asked for."""
+    if not raw:
+        return []
+    streams = list(raw.values()) if isinstance(raw, dict) else [pairs for _, pairs in raw]
+    # RESP3 wraps a stream's entries in one more list.
+    return entries_of(streams[0][0] if isinstance(raw, dict) else streams[0])
 
 
 class Log:
     """The log and the sessions' streams."""
 
-    def __init__(self, client: redis.Redis, failpoints: Failpoints = Failpoints("")) -> None:
+    def __init__(
+        self, client: redis.Redis, failpoints: Failpoints = Failpoints(""), handlers_limit_events: int = 0
+    ) -> None:
         self._client = client
+        self._handlers_limit_events = handlers_limit_events
         self._failpoints = failpoints
 
     def read_stream(self, name: str, after: int, upto: int, limit: int) -> list[Event]:
@@ -58,7 +82,7 @@ class Log:
 
     def read_log(self, after: int, before: int, limit: int) -> list[Entry]:
         """At most `limit` entries of the log between two ids, both exclusive."""
-        return _entries(asking(lambda: self._client.xrange(keys.LOG, f"({after}-0", f"({before}-0", count=limit)))
+        return entries_of(asking(lambda: self._client.xrange(keys.LOG, f"({after}-0", f"({before}-0", count=limit)))
 
     def join(self) -> None:
         """Makes the recorder's group, from the log's beginning, where it is missing."""
@@ -96,19 +120,14 @@ class Log:
                 keys.RECORDERS, consumer, {keys.LOG: cursor}, count=limit, block=wait_ms or None
             )
         )
-        if not raw:
-            return []
-        streams = list(raw.values()) if isinstance(raw, dict) else [pairs for _, pairs in raw]
-        # RESP3 wraps a stream's entries in one more list.
-        pairs = streams[0][0] if isinstance(raw, dict) else streams[0]
-        return _entries(pairs)
+        return first_reply(raw)
 
     def claim(self, consumer: str, idle_ms: int, limit: int) -> list[Entry]:
         """Takes over entries that another consumer was given and left for `idle_ms`."""
         reply = self._joined(
             lambda: self._client.xautoclaim(keys.LOG, keys.RECORDERS, consumer, idle_ms, start_id="0-0", count=limit)
         )
-        return _entries(reply[1])
+        return entries_of(reply[1])
 
     def acknowledge(self, entries: Sequence[Entry | str]) -> None:
         """Says that the entries, or those with these ids, are stored."""
@@ -119,6 +138,8 @@ class Log:
     def trim(self) -> int:
         """Drops what is stored: everything below the lowest entry that is not. Never by length.
 
+        What durable handlers have not handled stays, too, as far as their limit goes.
+
         How far was delivered and what is pending are asked at one moment: a group that was lost in between, and made
         again by another recorder, would have nothing pending.
         """
@@ -128,13 +149,38 @@ class Log:
         if isinstance(groups, Exception) or isinstance(pending, Exception):
             # No log, or no group: nothing is known to be stored.
             return 0
-        delivered = next(_place(g["last-delivered-id"]) for g in groups if g["name"] == keys.RECORDERS.encode())
-        # The very next place: whoever writes past the scripts may write several entries under one number.
-        lowest = (delivered[0], delivered[1] + 1)
-        if pending["pending"]:
-            lowest = min(lowest, _place(pending["min"]))
-        minid = f"{lowest[0]}-{lowest[1]}"
+        recorders = next(group for group in groups if group["name"] == keys.RECORDERS.encode())
+        lowest = _lowest(recorders, pending)
+        held = self._held(groups, lowest, int(recorders["pending"]) + int(recorders.get("lag") or 0))
+        minid = f"{held[0]}-{held[1]}"
         return int(asking(lambda: self._client.xtrim(keys.LOG, minid=minid, approximate=True)))
+
+    def _held(self, groups: list[Any], lowest: tuple[int, int], unstored: int) -> tuple[int, int]:
+        """`lowest`, or the place from which a durable handler must still read.
+
+        They may hold so many stored entries. Above that the older half of what they hold is let go, by id, which is
+        time: a length would have to be known at the very moment of the trimming.
+        """
+        behind: dict[str, tuple[int, int]] = {}
+        for group in groups:
+            name = keys.handler_name(group["name"].decode())
+            if name is not None:
+                group_name = keys.handler_group(name)
+                pending = asking(lambda asked=group_name: self._client.xpending(keys.LOG, asked))  # type: ignore[misc]
+                place = _lowest(group, pending)
+                if place < lowest:
+                    behind[name] = place
+        if not behind:
+            return lowest
+        held = min(behind.values())
+        if int(asking(lambda: self._client.xlen(keys.LOG))) - unstored <= self._handlers_limit_events:
+            return held
+        first = max(self.first_id() or 0, held[0])
+        cut = (first + (lowest[0] - first + 1) // 2, 0)
+        for name in sorted(name for name, place in behind.items() if place < cut):
+            if asking(lambda lost=name: self._client.sadd(keys.HANDLERS_LOST, lost)):  # type: ignore[misc]
+                logger.error("durable handler %s is too far behind: the log lets events go that it has not had", name)
+        return min(cut, lowest)
 
     def _group_and_pending(self) -> list[Any]:
         with self._client.pipeline(transaction=True) as pipe:

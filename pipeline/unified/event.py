@@ -28,10 +28,12 @@ SOURCES: Mapping[Category, str] = {
 }
 """The `source_system` of an event whose emitter names none."""
 
-UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY = (
-    "unified_event_id created_at audience notification origin emitted_by".split()
+UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY, HANDLER_DEPTH = (
+    "unified_event_id created_at audience notification origin emitted_by handler_depth".split()
 )
-RESERVED_METADATA = frozenset({UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY, "emitted_at"})
+RESERVED_METADATA = frozenset(
+    {UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY, HANDLER_DEPTH, "emitted_at"}
+)
 """What the system itself writes into the metadata; an emitter's words of these names are left out."""
 
 

@@ -21,8 +21,8 @@ from pipeline.unified.hands import Handler, HandlerTimedOut, Hands
 from pipeline.unified.registrations import Registration, Registrations
 
 logger = logging.getLogger(__name__)
-_DEPTH_LIMIT = 8
-_DEPTH: contextvars.ContextVar[int] = contextvars.ContextVar("handler_depth", default=0)
+DEPTH_LIMIT = 8
+DEPTH: contextvars.ContextVar[int] = contextvars.ContextVar("handler_depth", default=0)
 """How many handlers deep an emit is: one that emits what it handles must not go on for ever."""
 
 
@@ -114,9 +114,9 @@ class EventRouter:
     def route_event(self, event: UnifiedEvent) -> Routed:
         """Gives an event to its handlers, which are called in another thread; never raises."""
         fitting = self._handlers.for_event(event)
-        depth = _DEPTH.get()
+        depth = DEPTH.get()
         done: concurrent.futures.Future[Handled] = concurrent.futures.Future()
-        if not fitting or depth >= _DEPTH_LIMIT:
+        if not fitting or depth >= DEPTH_LIMIT:
             if fitting:
                 logger.error("%s is not handed on: its handlers emit one another's events", event.event_type)
             done.set_result(Handled())
@@ -167,7 +167,7 @@ class EventRouter:
                 self._queue.task_done()
                 break
             # Handlers are called in a copy of this thread's context.
-            _DEPTH.set(job.depth + 1)
+            DEPTH.set(job.depth + 1)
             outcomes = [self._call(hands, one, job.event) for one in job.fitting]
             job.done.set_result(Handled(outcomes.count(True), outcomes.count(False)))
             self._queue.task_done()

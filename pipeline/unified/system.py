@@ -26,6 +26,7 @@ from pipeline.unified.emitted import Done, Emitted
 from pipeline.unified.event import (
     AUDIENCE,
     CREATED_AT,
+    HANDLER_DEPTH,
     NOTIFICATION,
     RESERVED_METADATA,
     UNIFIED_ID,
@@ -33,7 +34,7 @@ from pipeline.unified.event import (
     written,
 )
 from pipeline.unified.plan import allowed, plan
-from pipeline.unified.router import EventRouter
+from pipeline.unified.router import DEPTH, EventRouter
 from pipeline.unified.rules import Rule, load_rules
 
 logger = logging.getLogger(__name__)
@@ -174,6 +175,8 @@ class EventSystem:
         check_event(event)
         metadata = {name: v for name, v in event.metadata.items() if name not in RESERVED_METADATA}
         metadata.update(wish.metadata)
+        if DEPTH.get():
+            metadata[HANDLER_DEPTH] = DEPTH.get()
         # A copy: handlers look at it later, when the emitter may have changed its own.
         event = dataclasses.replace(event, data=dict(event.data), metadata=metadata)
         planned = plan(event, ready.rules, wish.audience, ready.settings.high_priority_notifications)

@@ -17,7 +17,7 @@ from pipeline.bus.inspect import Inspection
 from pipeline.errors import SettingError, SpanfeedError
 from pipeline.settings import Settings
 from pipeline.store import inspect, open_store
-from web.doctor import broker, clocks, database, folder, recorder, server
+from web.doctor import broker, clocks, database, folder, handlers, recorder, server
 from web.doctor.lines import Level, Line, fault, ok, warning
 from web.doctor.patient import Patient
 from web.up.launch import connected
@@ -47,6 +47,7 @@ THEN = (
     Check("broker", broker.workers, ("a broker",)),
     Check("recorder", recorder.recorder, ("redis",)),
     Check("watchdog", recorder.watchdog, ("redis",)),
+    Check("handlers", handlers.handlers, ("redis",)),
     Check("migrations", database.migrations, ("database",)),
     Check("dead letters", database.dead_letters, ("database",)),
     Check("disk", folder.disk),
