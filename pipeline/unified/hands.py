@@ -27,6 +27,13 @@ def _in_vain(error: BaseException) -> RuntimeError:
     return RuntimeError(f"a handler raised {type(error).__name__}")
 
 
+def _back(loop: asyncio.AbstractEventLoop) -> concurrent.futures.Future[Any]:
+    """Done once a blocked loop works again."""
+    future: concurrent.futures.Future[Any] = concurrent.futures.Future()
+    loop.call_soon_threadsafe(future.set_result, None)
+    return future
+
+
 class _Hand:
     """One thread that calls what it is given, one after the other."""
 
@@ -60,6 +67,14 @@ class _Hand:
         self._jobs.put(None)
 
 
+async def _end_tasks() -> None:
+    """Cancels what is still under way in this loop."""
+    left = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in left:
+        task.cancel()
+    await asyncio.gather(*left, return_exceptions=True)
+
+
 class _Loop:
     """An event loop of its own in a thread, for async handlers of programs that have none."""
 
@@ -70,6 +85,7 @@ class _Loop:
 
     def _run(self) -> None:
         self.loop.run_forever()
+        self.loop.run_until_complete(_end_tasks())
         self.loop.close()
 
     def end(self, seconds: float) -> None:
@@ -100,7 +116,7 @@ class Hands:
         of a call that was left behind.
         """
         if inspect.iscoroutinefunction(handler):
-            self._await(handler(event), home)
+            self._await(handler(event), home, hangs)
             return
         self._hand = self._hand or _Hand()
         future = self._hand.call(handler, event)
@@ -114,9 +130,14 @@ class Hands:
             hangs(future)
             raise HandlerTimedOut(f"longer than {self._timeout_seconds:g} s") from None
         if inspect.isawaitable(found):
-            self._await(found, home)
+            self._await(found, home, hangs)
 
-    def _await(self, awaitable: Awaitable[Any], home: asyncio.AbstractEventLoop | None) -> None:
+    def _await(
+        self,
+        awaitable: Awaitable[Any],
+        home: asyncio.AbstractEventLoop | None,
+        hangs: Callable[[concurrent.futures.Future[Any]], None],
+    ) -> None:
         async def run() -> None:
             try:
                 await asyncio.wait_for(awaitable, self._timeout_seconds)
@@ -130,6 +151,10 @@ class Hands:
             future.result(self._timeout_seconds * 1.5 + 0.1)
         except (TimeoutError, concurrent.futures.TimeoutError):
             future.cancel()
+            hangs(_back(loop))
+            if self._loop is not None and loop is self._loop.loop:
+                loop.call_soon_threadsafe(loop.stop)
+                self._loop = None
             raise HandlerTimedOut(f"longer than {self._timeout_seconds:g} s") from None
         except concurrent.futures.CancelledError:
             raise HandlerTimedOut("its loop has ended") from None

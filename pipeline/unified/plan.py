@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import uuid
 from collections.abc import Sequence
 from typing import Any
 
 from pipeline import catalog
 from pipeline.catalog import Audience
-from pipeline.event import Category, Priority
+from pipeline.event import Category, Priority, Status
 from pipeline.unified.event import ORIGIN, UnifiedEvent
 from pipeline.unified.rules import Rule
 
 _SPACE = uuid.UUID("0b6f6d0e-6d5b-5b7e-9d0a-5f6e3c2b1a90")
 """Any number, the same for all: an event made by a rule has an id that is computed from its origin's."""
+_FAILED = re.compile(r"(^|[._-])(failed|failure|error)$")
 _SECRET = frozenset({Category.SECURITY, Category.AUDIT})
 """Never for everyone, and never in a session's feed."""
 
@@ -63,6 +65,16 @@ def allowed(event: UnifiedEvent, audience: Audience) -> Audience:
     if event.category not in _SECRET or audience in {Audience.OPERATOR, Audience.RECORD}:
         return audience
     return Audience.PERSON if event.user_id else Audience.OPERATOR
+
+
+def shown_status(event: UnifiedEvent, audience: Audience) -> Status | None:
+    """None, but for what a session's feed shows: clients of chat events rely on a status.
+
+    Never `started` or `progress`, which promise an ending.
+    """
+    if event.session_id is None or audience not in {Audience.USER, Audience.EVERYONE}:
+        return None
+    return Status.FAILED if _FAILED.search(event.event_type) else Status.COMPLETED
 
 
 def _origin(event: UnifiedEvent, rule: Rule) -> dict[str, Any]:

@@ -70,7 +70,7 @@ class EventRouter:
     def _begin(self) -> None:
         self._lock = threading.Lock()
         """Guards the thread's making."""
-        self._queue: queue.Queue[_Job | None] = queue.Queue(self._settings.handler_queue_limit_events)
+        self._queue: queue.Queue[_Job | None] = queue.Queue()
         self._thread: threading.Thread | None = None
         self._pid = os.getpid()
 
@@ -121,13 +121,12 @@ class EventRouter:
                 logger.error("%s is not handed on: its handlers emit one another's events", event.event_type)
             done.set_result(Handled())
             return Routed(done)
-        try:
-            self._queue.put_nowait(_Job(event, fitting, depth, done))
-        except queue.Full:
+        if self._queue.qsize() >= self._settings.handler_queue_limit_events:
             with self._lock:
                 self.dropped += 1
             logger.error("handlers are too slow: %s was not handed to them", event.event_type)
             return Routed(None)
+        self._queue.put(_Job(event, fitting, depth, done))
         self._ensure_thread()
         return Routed(done)
 

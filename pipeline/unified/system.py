@@ -33,7 +33,7 @@ from pipeline.unified.event import (
     UnifiedEvent,
     written,
 )
-from pipeline.unified.plan import allowed, plan
+from pipeline.unified.plan import allowed, plan, shown_status
 from pipeline.unified.router import DEPTH, EventRouter
 from pipeline.unified.rules import Rule, load_rules
 
@@ -210,7 +210,7 @@ class EventSystem:
             source_system=event.source_system or "spanfeed",
         )
         text = sentence or catalog.sentence(event.event_type, language, event.data)
-        state = State(None, text, event.data, event.metadata)
+        state = State(shown_status(event, audience), text, event.data, event.metadata)
         log_id = ready.emitter.append(identity, state, f"unified:{key}", str(audience))
         if log_id is None:
             why = "Redis does not answer, and the spool cannot keep it"

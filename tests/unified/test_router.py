@@ -74,7 +74,7 @@ def test_an_async_handler_runs_in_the_loop_that_added_it(router: EventRouter) ->
     asyncio.run(program())
 
 
-@pytest.mark.parametrize("kind", ["sync", "async", "hangs", "async hangs", "exits"])
+@pytest.mark.parametrize("kind", ["sync", "async", "hangs", "async hangs", "blocks its loop", "exits"])
 def test_a_bad_handler_keeps_nobody_from_the_event(router: EventRouter, kind: str) -> None:
     """Without this one plug-in's fault would silence all others."""
     let_go = threading.Event()
@@ -88,6 +88,12 @@ def test_a_bad_handler_keeps_nobody_from_the_event(router: EventRouter, kind: st
     async def sleeps(_event: UnifiedEvent) -> None:
         await asyncio.sleep(3_600)
 
+    async def blocks(_event: UnifiedEvent) -> None:
+        let_go.wait(60)
+
+    async def works(_event: UnifiedEvent) -> None:
+        seen.append(2)
+
     def exits(_event: UnifiedEvent) -> None:
         raise SystemExit
 
@@ -96,16 +102,18 @@ def test_a_bad_handler_keeps_nobody_from_the_event(router: EventRouter, kind: st
         "async": fails_later,
         "hangs": lambda _: let_go.wait(60),
         "async hangs": sleeps,
+        "blocks its loop": blocks,
         "exits": exits,
     }
     seen: list[int] = []
     router.add_global_handler(bad[kind])
     router.add_global_handler(lambda _: seen.append(1))
+    router.add_global_handler(works)
     try:
         found = router.route_event(EVENT).wait(30)
-        assert (found.handled, found.failed) == (1, 1)
-        assert router.route_event(EVENT).wait(30).handled == 1
-        assert seen == [1, 1]
+        assert (found.handled, found.failed) == (2, 1)
+        assert router.route_event(EVENT).wait(30).handled == 2
+        assert seen == [1, 2, 1, 2]
     finally:
         let_go.set()
 

@@ -108,6 +108,21 @@ def test_an_event_without_a_session_has_no_place_in_one(log: Read) -> None:
     assert [event["seq"] for event in log() if event["category"] != "audit"] == [None, 1, None, 2]
 
 
+def test_in_a_sessions_feed_an_event_has_a_status(log: Read) -> None:
+    """Without this a chat page would drop the event and take its number for one that was lost."""
+    for name in ("job.started", "job.failed", "auth.login_failure", "my.error", "terror"):
+        emit_realtime_event(name, {}, session_id="s-1")
+    emit_realtime_event("job.failed", {}, user_id="u-1")
+    assert [event["event_status"] for event in log()] == [
+        "completed",
+        "failed",
+        "failed",
+        "failed",
+        "completed",
+        None,
+    ]
+
+
 RULES = """
 [[rule]]
 name = "payments-to-audit"
