@@ -240,6 +240,15 @@ def test_a_defined_type_has_its_own_terms(site: Site) -> None:
     assert event["user_message"] == f"La commande {'A' * 399}… est en route"
 
 
+def test_a_token_reaches_its_session_only_whatever_the_type_says(site: Site, session_id: str) -> None:
+    """Without this a browser could write onto every user's screen by a type that is for everyone."""
+    token = site.post(f"/chat/{session_id}/token", KEY).json["token"]  # type: ignore[index]
+    name, loud = define(site, audience="everyone"), define(site, priority="critical")
+    assert send(site, token, event_type=name, data={"order": "A"}).status_code == 201
+    assert log_of(site, name)[0]["metadata"]["audience"] == "user"
+    assert send(site, token, event_type=loud, data={"order": "A"}).status_code == 403
+
+
 def test_data_that_the_schema_refuses_are_refused(site: Site) -> None:
     """Without this readers of a type could not rely on its fields."""
     name = define(site)
