@@ -36,6 +36,18 @@ class IdempotencyMismatch(SpanfeedError):
     """The idempotency key was used before, for another request."""
 
 
+class KeyRefused(SpanfeedError):
+    """The key cannot be made or changed like this."""
+
+    def __init__(self, message: str | None = None, field: str = "") -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class TooManyInFlight(SpanfeedError):
+    """This session has too many messages that are not answered yet."""
+
+
 class FenceLost(SpanfeedError):
     """The stage is no longer held by this worker."""
 

@@ -52,6 +52,28 @@ class Settings:
     secret_key: str = _setting(
         "", "SPANFEED_SECRET_KEY", "Signs session tokens and cookies; empty: made on first start.", secret=True
     )
+    key_pepper: str = _setting(
+        "", "SPANFEED_KEY_PEPPER", "Keyed into the digests of stored keys; empty: made on first start.", secret=True
+    )
+    keys_limit: int = _setting(1_000, "SPANFEED_KEYS_LIMIT", "Stored keys that live at the same time.", "keys")
+    key_cache_ms: int = _setting(
+        500, "SPANFEED_KEY_CACHE_MS", "How long a web process believes what it knows of stored keys.", "ms"
+    )
+    key_last_used_seconds: int = _setting(
+        60, "SPANFEED_KEY_LAST_USED_SECONDS", "How often a web process notes when a stored key was used.", "s"
+    )
+    key_overlap_seconds: int = _setting(
+        86_400, "SPANFEED_KEY_OVERLAP_SECONDS", "How long the old key lives on when a key is rotated.", "s"
+    )
+    admin_idle_seconds: int = _setting(
+        1_800, "SPANFEED_ADMIN_IDLE_SECONDS", "An administrator who does nothing for so long is logged out.", "s"
+    )
+    admin_session_seconds: int = _setting(
+        43_200, "SPANFEED_ADMIN_SESSION_SECONDS", "After so long an administrator must log in again.", "s"
+    )
+    login_tries_limit: int = _setting(
+        10, "SPANFEED_LOGIN_TRIES_LIMIT", "Tries to log in per name and per address in 15 minutes.", "tries"
+    )
     token_ttl_seconds: int = _setting(3600, "SPANFEED_TOKEN_TTL_SECONDS", "Life of a session token.", "s")
     public_chat: str = _setting(
         "auto", "SPANFEED_PUBLIC_CHAT", "Visitors of the page may chat: on, off, or auto (only on loopback)."
@@ -71,6 +93,9 @@ class Settings:
     )
     messages_per_minute: int = _setting(
         60, "SPANFEED_MESSAGES_PER_MINUTE", "Chat messages per key, visitor or address.", "1/min"
+    )
+    messages_in_flight_limit: int = _setting(
+        5, "SPANFEED_MESSAGES_IN_FLIGHT_LIMIT", "Messages of one session that wait for their answers.", "messages"
     )
     requests_per_minute: int = _setting(
         1_200, "SPANFEED_REQUESTS_PER_MINUTE", "Other requests per key, visitor or address.", "1/min"

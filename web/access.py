@@ -1,30 +1,13 @@
-"""Who may use a session: the one rule, for requests and for feeds that are open already. No Flask."""
+"""Who may read a session's feed, when it is opened and while it is open. No Flask."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import uuid
-from typing import Protocol
 
 from pipeline.store import Store, conversations
-from pipeline.store.conversations import Session
-
-
-class Bound(Protocol):
-    """Somebody, and what binds them: to one session, or to the sessions that they own."""
-
-    @property
-    def id(self) -> str:
-        """Their name."""
-
-    @property
-    def session_id(self) -> str | None:
-        """The one session that they may use."""
-
-    @property
-    def owns_only(self) -> bool:
-        """Whether they may use their own sessions alone."""
+from web.policy import is_theirs
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -55,19 +38,6 @@ class Rights:
         return bool(self.id) and self.session_id is None and not self.owns_only
 
 
-def may_use(who: Bound, session_id: str, session: Session | None, *, make: bool = False) -> bool:
-    """Whether they may use the session, whose row is given.
-
-    An application's key may use any session. A token opens its own one, a visitor those they own; with `make` a
-    session that does not exist yet may be used by whoever is not bound.
-    """
-    if who.session_id is not None and who.session_id != session_id:
-        return False
-    if who.owns_only and (session is None or session.owner != who.id):
-        return False
-    return session is not None or make
-
-
 def may_follow(rights: Rights, session_id: str, store: Store, open_feeds: bool) -> bool:
     """Whether the session's feed may be read. Raises StoreUnavailable."""
     if not rights.id:
@@ -75,7 +45,7 @@ def may_follow(rights: Rights, session_id: str, store: Store, open_feeds: bool) 
     if rights.is_application:
         return True
     session = conversations.find_session(store, session_id)
-    return may_use(rights, session_id, session, make=rights.session_id is not None)
+    return is_theirs(rights, session.owner if session else None, session_id)
 
 
 def is_unguessable(session_id: str) -> bool:

@@ -10,12 +10,14 @@ import click
 from pipeline import settings as settings_table
 from pipeline.errors import SettingError
 from pipeline.settings import Settings
+from web.commands.admin import admin
 from web.commands.db import db
 from web.commands.doctor import doctor
 from web.commands.documents import documents
 from web.commands.event_types import event_types
 from web.commands.events import events
 from web.commands.handlers import handlers
+from web.commands.keys import keys
 from web.commands.opened import explained
 from web.commands.verify import verify
 
@@ -107,7 +109,7 @@ main.add_command(handlers)
 
 def register_commands(group: click.Group) -> None:
     """Adds what is useful under `flask --app web`, too."""
-    for command in (db, doctor, documents, event_types, events):
+    for command in (admin, db, doctor, documents, event_types, events, keys):
         group.add_command(command)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from flask import Flask, Response, g
 from werkzeug.exceptions import HTTPException
 
-from pipeline.errors import BusUnavailable, IdempotencyMismatch, InvalidCursor, StoreUnavailable
+from pipeline.errors import BusUnavailable, IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManyInFlight
 from pipeline.event import encode
 
 _TITLES = {
@@ -91,6 +91,10 @@ def register(app: Flask) -> None:
     @app.errorhandler(IdempotencyMismatch)
     def on_mismatch(error: IdempotencyMismatch) -> Response:
         return answer(Problem(422, "idempotency_mismatch", str(error)))
+
+    @app.errorhandler(TooManyInFlight)
+    def on_in_flight(error: TooManyInFlight) -> Response:
+        return answer(Problem(429, "too_many_in_flight", str(error), {"Retry-After": str(RETRY_AFTER_SECONDS)}))
 
     @app.errorhandler(BusUnavailable)
     def on_bus(_: BusUnavailable) -> Response:

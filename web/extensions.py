@@ -10,7 +10,7 @@ from flask_sock import Sock
 def _who() -> str:
     found = g.get("principal")
     # Visitors are many and free to make: their address is what is limited.
-    if found is None or found.owns_only:
+    if found is None or (found.owns_only and found.key_id is None):
         return f"address:{request.remote_addr}"
     return f"{found.id}:{found.session_id or ''}"
 

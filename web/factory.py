@@ -16,12 +16,14 @@ from pipeline.store import open_store
 from pipeline.tracing import Tracing
 from pipeline.unified import EventSystem, event_router
 from pipeline.unified.rules import load_rules
-from web import auth, errors, extensions, headers
-from web.blueprints import chat, custom_events, event_types, events, health, page, stream
+from web import auth, cors, errors, extensions, headers, limits
+from web.administrators import Administrators
+from web.blueprints import chat, custom_events, event_types, events, health, keys, login, page, stream
 from web.blueprints import feed as feed_routes
 from web.cli import register_commands
 from web.event_types import EventTypes
 from web.feed.listener import Listener
+from web.keyring import KeyRing
 from web.state import WebState, set_state
 
 _SECRET_KEY_CHARACTERS = 32
@@ -46,7 +48,11 @@ def make_app(settings: Settings | None = None) -> Flask:
         SECRET_KEY=settings.secret_key,
         RATELIMIT_STORAGE_URI=settings.redis_url or "memory://",
         RATELIMIT_STORAGE_OPTIONS=(
-            {"socket_timeout": _LIMITER_TIMEOUT_SECONDS, "socket_connect_timeout": _LIMITER_TIMEOUT_SECONDS}
+            {
+                "socket_timeout": _LIMITER_TIMEOUT_SECONDS,
+                "socket_connect_timeout": _LIMITER_TIMEOUT_SECONDS,
+                "wrap_exceptions": True,
+            }
             if settings.redis_url
             else {}
         ),
@@ -62,6 +68,8 @@ def make_app(settings: Settings | None = None) -> Flask:
         proxies = settings.trusted_proxies
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=proxies, x_proto=proxies)  # type: ignore[method-assign]
     app.url_map.strict_slashes = False
+    # `//` is not `/`: a proxy's rule for one path must not be got around by another spelling.
+    app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     bus, store = open_bus(settings), open_store(settings)
     set_state(
@@ -72,7 +80,7 @@ def make_app(settings: Settings | None = None) -> Flask:
             store=store,
             tracing=Tracing(settings, component="web"),
             listener=Listener(bus),
-            doors=auth.Doors(settings),
+            doors=auth.Doors(settings, KeyRing(settings, store), Administrators(settings, store)),
             events=EventSystem(event_router, settings, bus),
             event_types=EventTypes(settings, store),
         ),
@@ -81,9 +89,11 @@ def make_app(settings: Settings | None = None) -> Flask:
         app.logger.warning("SPANFEED_OPEN_FEEDS is on: a session's feed is open to whoever knows its id")
     errors.register(app)
     headers.register(app)
+    cors.register(app, settings)
     auth.register(app)
+    limits.register(app)
     extensions.register(app)
-    for routes in (chat, events, feed_routes, stream, custom_events, event_types, health, page):
+    for routes in (chat, events, feed_routes, stream, custom_events, event_types, health, page, keys, login):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)
     return app

@@ -5,6 +5,7 @@ from typing import Any as _Any
 
 from pipeline.settings import load as _load
 from web.closing import closing as _closing
+from web.gunicorn_headers import hide_server as _hide_server
 
 _settings = _load()
 
@@ -21,12 +22,15 @@ keepalive = 5
 limit_request_line = 4094
 limit_request_fields = 100
 limit_request_field_size = 8190
+# Without the query: a session token may stand in it.
+access_log_format = '%(h)s %(t)s "%(m)s %(U)s %(H)s" %(s)s %(B)s %(D)sus'
 loglevel = _settings.log_level.lower()
 proc_name = "spanfeed-web"
 
 
 def post_worker_init(worker: _Any) -> None:
     """Tells feeds and waiting requests of SIGTERM; otherwise gunicorn would wait for them, then cut them off."""
+    _hide_server()
     _closing.begin_at(_signal.SIGTERM)
 
 

@@ -73,8 +73,15 @@ def wait_seconds(after: int | None, limit_seconds: int) -> int:
     return seconds
 
 
-def _words(name: str, allowed: type[Status] | type[Category] | type[Priority]) -> tuple[str, ...]:
+def _all(name: str) -> tuple[str, ...]:
     words = tuple(request.args.getlist(name))
+    if len(words) > FILTERS_LIMIT:
+        raise invalid("query", name, f"may be given {FILTERS_LIMIT} times", "too_many")
+    return words
+
+
+def _words(name: str, allowed: type[Status] | type[Category] | type[Priority]) -> tuple[str, ...]:
+    words = _all(name)
     for word in words:
         if word not in [str(member) for member in allowed]:
             raise invalid("query", name, f"must be one of {', '.join(allowed)}", "enum", word)
@@ -83,9 +90,7 @@ def _words(name: str, allowed: type[Status] | type[Category] | type[Priority]) -
 
 def filters() -> Filters:
     """event_type (patterns allowed), event_status, category, priority; each repeatable."""
-    types = tuple(request.args.getlist("event_type"))
-    if len(types) > FILTERS_LIMIT:
-        raise invalid("query", "event_type", f"may be given {FILTERS_LIMIT} times", "too_many")
+    types = _all("event_type")
     for name in types:
         if not TYPE_PATTERN.fullmatch(name):
             raise invalid("query", "event_type", "is not the name of a type", "invalid_type", name)

@@ -1,10 +1,12 @@
-"""The bodies that clients send, validated; unknown fields are ignored, as the seeds' servers did."""
+"""The bodies that clients send, validated; unknown fields are ignored, as the seeds' servers did, but for `Strict`."""
 
 from __future__ import annotations
 
+import datetime
+import unicodedata
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from pipeline.event import clean_text, is_session_id
 
@@ -21,7 +23,8 @@ def _clean(value: Any) -> Any:
 
 def _said(text: str) -> str:
     cleaned = clean_text(text).strip()
-    if not cleaned:
+    # Characters that show nothing (control, format, spaces of all kinds) say nothing.
+    if all(unicodedata.category(character)[0] in "CZ" for character in cleaned):
         raise ValueError("nothing can be read in it")
     return cleaned
 
@@ -34,3 +37,33 @@ class ChatRequest(BaseModel):
     user_id: Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=128)] | None = None
     metadata: dict[str, Any] | None = None
     language: Annotated[str, StringConstraints(max_length=35)] | None = Field(default=None)
+
+
+class Strict(BaseModel):
+    """The body of an administrator's request: a field that is not known may be a mistake that opens a door."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class NewKey(Strict):
+    """A key that is to be made."""
+
+    name: Annotated[
+        str, BeforeValidator(_clean), StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
+    ]
+    scopes: list[str]
+    user_id: Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=128)] | None = None
+    expires_at: datetime.datetime | None = None
+
+
+class Rotation(Strict):
+    """How a key is rotated."""
+
+    overlap_seconds: Annotated[int, Field(ge=0, le=2_592_000, strict=True)] | None = None
+
+
+class Login(Strict):
+    """An administrator who logs in."""
+
+    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    password: Annotated[str, Field(repr=False), StringConstraints(min_length=1)]

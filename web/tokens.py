@@ -7,15 +7,21 @@ import dataclasses
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from pipeline.settings import Settings
+from web.policy import Scope
+
+OF_A_TOKEN = frozenset({Scope.READ, Scope.WRITE, Scope.EVENTS})
+"""The most that a token lets its bearer do."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Token:
-    """What a token says; `expires_at` in unix seconds."""
+    """What a token says; `expires_at` in unix seconds. `key_id`: it dies with this stored key."""
 
     session_id: str
     owner: str
     expires_at: float
+    scopes: frozenset[Scope] = OF_A_TOKEN
+    key_id: str | None = None
 
 
 class SessionTokens:
@@ -29,17 +35,21 @@ class SessionTokens:
         if not settings.secret_key:
             self._ttl_seconds = 0
 
-    def make(self, session_id: str, owner: str) -> str:
+    def make(
+        self, session_id: str, owner: str, scopes: frozenset[Scope] = OF_A_TOKEN, key_id: str | None = None
+    ) -> str:
         """A token for one session's feed and messages."""
-        return self._signer.dumps([session_id, owner])
+        return self._signer.dumps([session_id, owner, sorted(scopes), key_id])
 
     def read(self, token: str) -> Token | None:
-        """What a token says that is still valid."""
+        """What a token says that is still valid; whether its key lives is another question."""
         if not self._ttl_seconds:
             return None
         try:
             said, signed_at = self._signer.loads(token, max_age=self._ttl_seconds, return_timestamp=True)
-            session_id, owner = said
+            session_id, owner, names, key_id = said
+            scopes = frozenset(Scope(name) for name in names)
         except (BadSignature, ValueError, TypeError):
             return None
-        return Token(str(session_id), str(owner), signed_at.timestamp() + self._ttl_seconds)
+        expires_at = signed_at.timestamp() + self._ttl_seconds
+        return Token(str(session_id), str(owner), expires_at, scopes, None if key_id is None else str(key_id))

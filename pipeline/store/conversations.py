@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from pipeline.errors import TooManyInFlight
 from pipeline.store import idempotency
 from pipeline.store.dialects import ignoring_conflicts, insert_into, inserted
 from pipeline.store.engine import Store
@@ -104,8 +105,11 @@ def accept_message(
     metadata: dict[str, Any] | None,
     trace_id: str | None,
     key: IdempotencyKey | None = None,
+    in_flight_limit: int | None = None,
 ) -> tuple[str, str] | None:
     """Stores a user's message, with its session where that is missing. Now it is accepted.
+
+    Raises TooManyInFlight when so many of the session's messages have no ending yet.
 
     With a key that was used before nothing is stored: the session and message that it stands for are given. Raises
     IdempotencyMismatch when it stands for another request.
@@ -121,6 +125,10 @@ def accept_message(
                 session_id=session_id, owner=owner, user_id=user_id, language=language, created_at=now, updated_at=now
             )
         )
+        # First: from here on others who send in this session wait until this message counts.
+        connection.execute(update(sessions).where(sessions.c.session_id == session_id).values(updated_at=now))
+        if in_flight_limit is not None and _in_flight(connection, session_id) >= in_flight_limit:
+            raise TooManyInFlight
         connection.execute(
             messages.insert().values(
                 session_id=session_id,
@@ -136,8 +144,15 @@ def accept_message(
                 updated_at=now,
             )
         )
-        connection.execute(update(sessions).where(sessions.c.session_id == session_id).values(updated_at=now))
         return None
+
+
+def _in_flight(connection: Connection, session_id: str) -> int:
+    waiting = select(func.count()).select_from(messages)
+    waiting = waiting.where(
+        messages.c.session_id == session_id, messages.c.role == USER, messages.c.status == "accepted"
+    )
+    return int(connection.execute(waiting).scalar_one())
 
 
 def find_message(store: Store, message_id: str, role: str = USER) -> Message | None:

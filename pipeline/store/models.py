@@ -158,3 +158,41 @@ event_types = Table(
     Column("created_at", _TIME, nullable=False),
     Column("updated_at", _TIME, nullable=False),
 )
+
+api_keys = Table(
+    "api_keys",
+    metadata,
+    Column("key_id", String(8), primary_key=True),
+    Column("family", String(8), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("name", String(100), nullable=False),
+    Column("scopes", String(100), nullable=False),
+    Column("user_id", String(128)),
+    Column("created_by", String(128), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("expires_at", _TIME),
+    Column("revoked_at", _TIME),
+    Column("last_used_at", _TIME),
+    Column("version", BigInteger, nullable=False),
+    UniqueConstraint("version"),
+    Index(None, "family"),
+)
+
+administrators = Table(
+    "administrators",
+    metadata,
+    Column("name", String(100), primary_key=True),
+    Column("password", String(255), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("changed_at", _TIME, nullable=False),
+)
+
+administrator_sessions = Table(
+    "administrator_sessions",
+    metadata,
+    Column("digest", String(64), primary_key=True),
+    Column("name", String(100), ForeignKey("administrators.name", ondelete="CASCADE"), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("seen_at", _TIME, nullable=False),
+    Index(None, "name"),
+)

@@ -13,6 +13,8 @@ _SETTINGS = {
     "SPANFEED_WORKER_PROCESSES": "2",
     "SPANFEED_MESSAGES_PER_MINUTE": "1000000",
     "SPANFEED_REQUESTS_PER_MINUTE": "1000000",
+    # An outage holds many messages of a session up; the load goes on all the same.
+    "SPANFEED_MESSAGES_IN_FLIGHT_LIMIT": "1000000",
     "SPANFEED_FEED_SOCKETS_LIMIT": "150",
     "SPANFEED_WEB_THREADS": "192",
     "SPANFEED_EMIT_DEADLINE_MS": "1000",

@@ -34,10 +34,11 @@ def test_secrets_are_made_once_and_are_nobody_elses(tmp_path: Path) -> None:
     assert first.api_key.startswith("sf_")
     assert len(first.api_key) == 46
     assert first.api_key[3:].isalnum()
-    assert len({first.api_key[3:], first.secret_key, first.flower_password}) == 3
+    assert len({first.api_key[3:], first.secret_key, first.key_pepper, first.flower_password}) == 4
     assert _mode(folder) == 0o700
     assert {file.name: _mode(file) for file in folder.iterdir() if file.is_file()} == {
         "api_key": 0o600,
+        "key_pepper": 0o600,
         "secret_key": 0o600,
         "flower_password": 0o600,
     }
@@ -47,7 +48,7 @@ def test_a_secret_of_the_owners_choice_is_used_and_not_written_down(tmp_path: Pa
     """A key from a secret store would end up in a file, or be ignored."""
     settings = with_secrets(Settings(home=str(tmp_path), api_key="mine", flower_password="mine too"))
     assert (settings.api_key, settings.flower_password) == ("mine", "mine too")
-    assert [file.name for file in tmp_path.iterdir()] == ["secret_key"]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["key_pepper", "secret_key"]
 
 
 def test_modes_that_were_loosened_are_tightened(tmp_path: Path) -> None:

@@ -81,7 +81,7 @@ WRONG: dict[str, tuple[dict[str, Any], list[str | int]]] = {
     "session: list": ({"session_id": ["s"]}, ["session_id"]),
     "metadata: text": ({"metadata": "a"}, ["metadata"]),
     "metadata: list": ({"metadata": [1]}, ["metadata"]),
-    "metadata: a long value": ({"metadata": {"a": "x" * 17_000}}, ["metadata"]),
+    "metadata: a long value": ({"metadata": {"a": "x" * 17_000}}, ["metadata", "a"]),
     "user: too long": ({"user_id": "x" * 129}, ["user_id"]),
     "user: number": ({"user_id": 7}, ["user_id"]),
     "language: too long": ({"language": "x" * 36}, ["language"]),

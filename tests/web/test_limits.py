@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
+import httpx
 import pytest
 from werkzeug.test import TestResponse
 
-from tests.parts.stack import KEY
-from tests.web.site import APP_KEY, Site, assert_problem
+from tests.parts.stack import KEY, Stack
+from tests.web.site import ADMIN_KEY, APP_KEY, Site, assert_problem
 from web.auth import COOKIE
 
 REFUSED = {"message": ""}
@@ -96,3 +100,63 @@ def test_health_is_never_limited(make_site: Callable[..., Site]) -> None:
     site = make_site(SPANFEED_REQUESTS_PER_MINUTE="1", SPANFEED_MESSAGES_PER_MINUTE="1")
     for path in ("/health", "/readyz") * 5:
         assert site.get(path, None).status_code == 200
+
+
+def test_every_counted_answer_says_what_is_left(make_site: Callable[..., Site]) -> None:
+    """A client could only find out where the limit is by running into it."""
+    site = make_site(SPANFEED_REQUESTS_PER_MINUTE="3", SPANFEED_MESSAGES_PER_MINUTE="7")
+    for left, status in ((2, 200), (1, 200), (0, 200), (0, 429)):
+        reply = site.get("/chat/events/s")
+        assert reply.status_code == status
+        assert reply.headers["RateLimit-Policy"] == '"requests";q=3;w=60'
+        found = re.fullmatch(r'"requests";r=(\d+);t=(\d+)', reply.headers["RateLimit"])
+        assert found is not None
+        assert int(found[1]) == left
+        assert 0 <= int(found[2]) <= 60
+    said = site.post("/chat/", json=REFUSED)
+    assert said.headers["RateLimit-Policy"] == '"messages";q=7;w=60'
+    assert said.headers["RateLimit"].startswith('"messages";r=6;')
+    assert "RateLimit" not in site.get("/health").headers
+
+
+def test_a_session_has_five_messages_in_flight(server: Stack, session_id: str) -> None:
+    """One client could fill the queues with questions whose answers nobody reads any more."""
+    headers = {"X-API-Key": KEY, "Prefer": "respond-async"}
+    body = {"message": "hello", "session_id": session_id}
+
+    def ask(key: str) -> httpx.Response:
+        return httpx.post(f"{server.url}/chat/", json=body, headers={**headers, "Idempotency-Key": key}, timeout=60)
+
+    first = ask(key := str(uuid.uuid4()))
+    assert first.status_code == 202
+    with ThreadPoolExecutor(8) as pool:
+        replies = list(pool.map(lambda _: ask(str(uuid.uuid4())), range(8)))
+    assert sorted(reply.status_code for reply in replies) == [202] * 4 + [429] * 4
+    refused = next(reply for reply in replies if reply.status_code == 429)
+    assert refused.json()["type"] == "urn:spanfeed:problem:too_many_in_flight"
+    assert 1 <= int(refused.headers["Retry-After"]) <= 5
+    # One that was accepted before is told again, not refused.
+    assert ask(key).json()["message_id"] == first.json()["message_id"]
+    httpx.post(f"{server.url}/chat/{session_id}/messages/{first.json()['message_id']}/cancel", headers=headers)
+    other = httpx.post(f"{server.url}/chat/", json={**body, "session_id": f"{session_id}-b"}, headers=headers)
+    assert other.status_code == 202
+
+
+def test_without_the_limiter_no_new_keys_are_made_but_old_ones_are_revoked(make_site: Callable[..., Site]) -> None:
+    """Whoever can take Redis away could try without being counted; or a stolen key could not be revoked."""
+    site = make_site()
+    made = site.post("/api/v1/keys", ADMIN_KEY, json={"name": "n", "scopes": ["events:read"]}).json or {}
+    dark = make_site(REDIS_URL="redis://127.0.0.1:1/0")
+    body = {"name": "n", "scopes": ["events:read"]}
+    assert_problem(dark.post("/api/v1/keys", ADMIN_KEY, json=body), 503, "unavailable")
+    assert_problem(dark.post(f"/api/v1/keys/{made['id']}/rotate", ADMIN_KEY), 503, "unavailable")
+    assert dark.ask("DELETE", f"/api/v1/keys/{made['id']}", ADMIN_KEY).status_code == 200
+
+
+def test_without_redis_messages_are_counted_all_the_same(make_site: Callable[..., Site]) -> None:
+    """In an outage one client could fill the database with messages that wait for their answers."""
+    site = make_site(REDIS_URL="redis://127.0.0.1:1/0", SPANFEED_MESSAGES_PER_MINUTE="3")
+    statuses = [site.post("/chat/", json=REFUSED).status_code for _ in range(10)]
+    assert set(statuses) == {422, 429}
+    # The request that finds Redis away first is not counted.
+    assert statuses.count(422) <= 4

@@ -1,111 +1,241 @@
-"""Every route has a policy: swept from the app's own map, so that a new route cannot be forgotten."""
+"""Every route × whoever asks: swept from the app's own map, so that a new route cannot be forgotten."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
 from werkzeug.routing import Rule
+from werkzeug.test import TestResponse
 
 from pipeline.settings import load
-from tests.parts.stack import KEY
+from tests.parts.stack import KEY, Stack
 from tests.web.site import ADMIN_KEY, APP_KEY, SECRET, Site, assert_problem
+from tests.web.wire import Wire
 from web import create_app
-from web.auth import COOKIE, Scope
+from web.auth import COOKIE, Scope, policy_of
+from web.keyring import Locksmith
 
-PUBLIC = {"static", "page.page", "health.health", "health.ready"}
+PUBLIC = {"page.page", "health.health", "health.ready"}
 """Open to everybody, on purpose."""
-OWN_POLICY = {"page.new_session", "feed.session_feed"}
-"""Judged by tests of their own: whoever may have no key yet, and whoever is refused before the handshake."""
+OWN_POLICY = {"page.new_session", "feed.session_feed", "login.login", "login.logout", "login.me"}
+"""Judged by themselves: whoever may have no key yet, is refused before the handshake, or is anybody who is known."""
+BY_BODY = {"chat.chat", "chat.chat_with_collection"}
+"""Routes that are told the session in the body."""
+
+app = create_app(load({"REDIS_URL": "redis://127.0.0.1:1/0", "SPANFEED_SECRET_KEY": SECRET}))
+
+
+@dataclasses.dataclass(frozen=True)
+class Route:
+    """One method of one address, and the policy that its view was given."""
+
+    method: str
+    path: str
+    endpoint: str
+    policy: str
+
+    @property
+    def of_a_session(self) -> bool:
+        """Whether it is asked for a session."""
+        return "<session_id>" in self.path or self.endpoint in BY_BODY
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
 
 
 def _rules() -> list[Rule]:
-    app = create_app(load({"REDIS_URL": "redis://127.0.0.1:1/0", "SPANFEED_SECRET_KEY": SECRET}))
-    return [rule for rule in app.url_map.iter_rules() if rule.endpoint not in PUBLIC | OWN_POLICY]
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint != "static"]
 
 
-def _guarded() -> Iterator[tuple[str, str]]:
+def _routes() -> Iterator[Route]:
     for rule in _rules():
         for method in sorted((rule.methods or set()) - {"OPTIONS", "HEAD"}):
-            yield method, rule.rule
+            yield Route(method, rule.rule, rule.endpoint, policy_of(app.view_functions[rule.endpoint]) or "")
 
 
-GUARDED = sorted(_guarded())
-OF_A_SESSION = [(method, path) for method, path in GUARDED if "<session_id>" in path]
+ROUTES = sorted(_routes(), key=str)
+GUARDED = [route for route in ROUTES if route.endpoint not in PUBLIC | OWN_POLICY]
+OF_A_SESSION = [route for route in GUARDED if "<session_id>" in route.path]
+
+# What each asker's credential is good for; the rest of the expectation follows from the route's own policy.
+SCOPES: dict[str, set[str]] = {
+    "nobody": set(),
+    "owner": {Scope.READ, Scope.WRITE, Scope.DELETE},
+    "other user": {Scope.READ, Scope.WRITE, Scope.DELETE},
+    "read key": {Scope.READ},
+    "write key": {Scope.WRITE},
+    "events key": {Scope.EVENTS},
+    "administrator": set(Scope),
+    "the user's key": {Scope.READ, Scope.WRITE},
+    "another user's key": {Scope.READ, Scope.WRITE},
+}
+OF_KEYS = {"read key": "events:read", "write key": "chat:write", "events key": "events:write"}
+LET_IN, STRANGER, FORBIDDEN, NOT_FOUND = "let in", "401", "403", "404"
 
 
-def test_no_route_is_without_a_policy(site: Site) -> None:
+def expected(route: Route, asker: str) -> str:
+    """What the policy says."""
+    if route.endpoint in PUBLIC:
+        return LET_IN
+    if route.endpoint == "login.login":
+        return LET_IN
+    if route.endpoint in {"login.me", "login.logout"}:
+        return STRANGER if asker == "nobody" else LET_IN
+    if route.endpoint == "page.new_session":
+        return LET_IN if asker == "nobody" or Scope.WRITE in SCOPES[asker] else FORBIDDEN
+    needed = Scope.READ if route.endpoint == "feed.session_feed" else route.policy
+    if asker == "nobody":
+        return STRANGER
+    if needed not in SCOPES[asker]:
+        return FORBIDDEN
+    if route.of_a_session and asker in {"other user", "another user's key"}:
+        return NOT_FOUND
+    return LET_IN
+
+
+@pytest.fixture(scope="module")
+def keys(site: Site) -> dict[str, str]:
+    """A stored key of each kind."""
+    return _keys(Locksmith(site.settings, site.store))
+
+
+def _keys(locksmith: Locksmith) -> dict[str, str]:
+    made = {asker: locksmith.create(asker, [scope], "test")[0] for asker, scope in OF_KEYS.items()}
+    both = ["events:read", "chat:write"]
+    made["the user's key"] = locksmith.create("u", both, "test", "anna")[0]
+    made["another user's key"] = locksmith.create("u", both, "test", "bert")[0]
+    return made | {"administrator": ADMIN_KEY}
+
+
+def _headers(site: Site, keys: dict[str, str], asker: str, visitor: str, cookie: str) -> dict[str, str]:
+    if asker in keys:
+        return {"X-API-Key": keys[asker]}
+    if asker == "nobody":
+        return {}
+    given = cookie if asker == "owner" else site.state.doors.make_cookie()[1]
+    return {"Cookie": f"{COOKIE}={given}", "Origin": "http://localhost"}
+
+
+def test_no_route_is_without_a_policy() -> None:
     """A new route would be open to everybody by accident."""
-    forgotten = {
-        rule.endpoint
-        for rule in site.app.url_map.iter_rules()
-        if rule.endpoint not in PUBLIC | OWN_POLICY
-        and not isinstance(getattr(site.app.view_functions[rule.endpoint], "spanfeed_scope", None), Scope)
-    }
-    assert forgotten == set()
+    for rule in _rules():
+        policy = policy_of(app.view_functions[rule.endpoint])
+        told = "public" if rule.endpoint in PUBLIC else "own" if rule.endpoint in OWN_POLICY else set(Scope)
+        assert policy is not None, rule.endpoint
+        assert policy in told, rule.endpoint
 
 
-def test_the_lists_of_exceptions_name_only_routes_that_exist(site: Site) -> None:
+def test_a_route_that_was_forgotten_lets_nobody_in(make_site: Callable[..., Site]) -> None:
+    """A route that escaped the tests would be open."""
+    site = make_site()
+    site.app.add_url_rule("/forgotten", view_func=lambda: "secret")
+    for key in (None, KEY, ADMIN_KEY):
+        assert_problem(site.get("/forgotten", key), 403, "no_policy")
+
+
+def test_the_lists_of_exceptions_name_only_routes_that_exist() -> None:
     """An exception left behind would open a later route of the same name."""
-    assert {rule.endpoint for rule in site.app.url_map.iter_rules()} >= PUBLIC | OWN_POLICY
-
-
-@pytest.mark.parametrize(("method", "path"), GUARDED)
-def test_a_stranger_is_stopped_at_every_other_route(site: Site, method: str, path: str) -> None:
-    """Whoever finds the address could read or write without a key."""
-    reply = site.ask(method, _filled(path, "s", "m"), key=None, json={"message": "hello"})
-    assert_problem(reply, 401, "unauthenticated")
+    assert {rule.endpoint for rule in app.url_map.iter_rules()} >= PUBLIC | OWN_POLICY | BY_BODY
 
 
 def _filled(path: str, session_id: str, message_id: str) -> str:
-    return path.replace("<session_id>", session_id).replace("<message_id>", message_id).replace("<collection>", "docs")
+    filled = path.replace("<session_id>", session_id).replace("<message_id>", message_id)
+    return re.sub(r"<\w+>", "docs", filled)
 
 
-def _own(site: Site, session_id: str) -> tuple[dict[str, str], str]:
-    """A visitor's headers, with a session and a message that belong to them."""
+def _judged(reply: TestResponse) -> str:
+    if reply.status_code in {401, 403}:
+        assert_problem(reply, reply.status_code)
+        return str(reply.status_code)
+    if reply.status_code == 404 and "Chat session not found" in reply.text:
+        return NOT_FOUND
+    # 501: let in, but what calls the app here has no socket to stream into.
+    assert reply.status_code < 500 or reply.status_code == 501, reply.text
+    return LET_IN
+
+
+@pytest.mark.parametrize("asker", SCOPES)
+@pytest.mark.parametrize("route", [r for r in ROUTES if r.endpoint != "feed.session_feed"], ids=str)
+def test_each_route_lets_in_whom_its_policy_names(
+    site: Site, keys: dict[str, str], session_id: str, route: Route, asker: str
+) -> None:
+    """Somebody could read, write or delete what is not theirs, or would be shut out of what is."""
     visitor, cookie = site.state.doors.make_cookie()
-    return {"Cookie": f"{COOKIE}={cookie}", "Origin": "http://localhost"}, site.say(session_id, owner=visitor)
+    message_id = site.say(session_id, owner="anna" if asker.endswith("user's key") else visitor)
+    # Whoever is let in is then told that this is no key, so that nothing is sent.
+    headers = _headers(site, keys, asker, visitor, cookie) | {"Idempotency-Key": "x" * 256}
+    path = _filled(route.path, session_id, message_id)
+    more = {} if route.method == "GET" else {"json": {"message": "hello", "session_id": session_id}}
+    reply = site.ask(route.method, path, None, headers=headers, **more)
+    wanted = expected(route, asker)
+    assert _judged(reply) == wanted, reply.text
+    if wanted == NOT_FOUND:
+        unknown = site.ask(
+            route.method,
+            _filled(route.path, "no-such-session", message_id),
+            None,
+            headers=headers,
+            **({} if route.method == "GET" else {"json": {"message": "hello", "session_id": "no-such-session"}}),
+        )
+        assert {**(reply.json or {}), "instance": ""} == {**(unknown.json or {}), "instance": ""}
+    if wanted != LET_IN:
+        messages = site.get(f"/chat/{session_id}").json["messages"]  # type: ignore[index]
+        assert len(messages) == 1, "the refused request has changed something"
 
 
-@pytest.mark.parametrize(("method", "path"), OF_A_SESSION)
-def test_another_visitor_finds_no_such_session(site: Site, session_id: str, method: str, path: str) -> None:
-    """One visitor could read, or delete, what another has written."""
-    _, message_id = _own(site, session_id)
-    other, _ = _own(site, f"{session_id}-b")
-    refused = site.ask(method, _filled(path, session_id, message_id), key=None, headers=other)
-    unknown = site.ask(method, _filled(path, "no-such-session", message_id), key=None, headers=other)
-    assert_problem(refused, 404)
-    assert_problem(unknown, 404)
-    assert {**(refused.json or {}), "instance": ""} == {**(unknown.json or {}), "instance": ""}
-    assert len(site.get(f"/chat/{session_id}").json["messages"]) == 1  # type: ignore[index]
+@pytest.fixture(scope="module")
+def server_keys(servers: Callable[[str, str], Stack]) -> dict[str, str]:
+    """Stored keys of a real web server."""
+    stack = servers("server", "threads")
+    return _keys(Locksmith(stack.settings(), stack.store))
 
 
-@pytest.mark.parametrize(("method", "path"), OF_A_SESSION)
-def test_a_token_of_another_session_opens_nothing(site: Site, session_id: str, method: str, path: str) -> None:
+@pytest.mark.parametrize("asker", [asker for asker in SCOPES if asker not in {"owner", "other user"}])
+def test_the_socket_lets_in_whom_its_policy_names(
+    server: Stack, server_keys: dict[str, str], session_id: str, asker: str
+) -> None:
+    """The feed would be a way around what every other route forbids."""
+    from pipeline.store import conversations
+
+    conversations.open_session(server.store, session_id, "anna", "anna", "en")
+    [route] = [route for route in ROUTES if route.endpoint == "feed.session_feed"]
+    with Wire(server.url) as wire:
+        status = wire.upgrade(f"/chat/ws/events/{session_id}", server_keys.get(asker)).status
+    wanted = expected(route, asker)
+    assert status == (101 if wanted == LET_IN else int(wanted))
+
+
+@pytest.mark.parametrize("route", GUARDED, ids=str)
+def test_a_stranger_is_stopped_before_anything_is_looked_at(site: Site, route: Route) -> None:
+    """Whoever finds the address could learn from the errors what there is."""
+    reply = site.ask(route.method, _filled(route.path, "s", "m"), key=None, data=b"{", content_type="application/json")
+    assert_problem(reply, 401, "unauthenticated")
+
+
+@pytest.mark.parametrize("route", OF_A_SESSION, ids=str)
+def test_a_token_of_another_session_opens_nothing(site: Site, session_id: str, route: Route) -> None:
     """Whoever was let into one session would be let into all."""
-    _, message_id = _own(site, session_id)
+    message_id = site.say(session_id)
     token = site.state.doors.make_token("another-session", "key:main")
-    reply = site.ask(method, _filled(path, session_id, message_id), key=token)
-    if method == "DELETE":
+    reply = site.ask(route.method, _filled(route.path, session_id, message_id), key=token)
+    if route.method == "DELETE":
         assert_problem(reply, 403, "insufficient_scope")
     else:
         assert_problem(reply, 404, "not_found")
     assert len(site.get(f"/chat/{session_id}").json["messages"]) == 1  # type: ignore[index]
 
 
-@pytest.mark.parametrize("key", [KEY, ADMIN_KEY, APP_KEY, None, "token"])
-@pytest.mark.parametrize(("method", "path"), OF_A_SESSION)
-def test_whoever_may_is_let_in(site: Site, session_id: str, method: str, path: str, key: str | None) -> None:
-    """A key, the session's own token or its owner would be shut out."""
-    own, message_id = _own(site, session_id)
-    headers = own if key is None else {}
+@pytest.mark.parametrize("key", [KEY, APP_KEY, "token"])
+@pytest.mark.parametrize("route", OF_A_SESSION, ids=str)
+def test_whoever_may_is_let_in(site: Site, session_id: str, route: Route, key: str) -> None:
+    """A key of the settings or the session's own token would be shut out."""
+    message_id = site.say(session_id)
     given = site.state.doors.make_token(session_id, "key:main") if key == "token" else key
-    reply = site.ask(method, _filled(path, session_id, message_id), key=given, headers=headers)
-    if method == "DELETE" and key in {APP_KEY, "token"}:
+    reply = site.ask(route.method, _filled(route.path, session_id, message_id), key=given)
+    if route.method == "DELETE" and key in {APP_KEY, "token"}:
         assert assert_problem(reply, 403) == "Delete permission required"
-    elif path.endswith("/stream"):
-        # Let in; but what calls the app here has no socket to stream into.
-        assert_problem(reply, 501, "no_socket")
     else:
-        # 409: let in, and told that there is nothing to try again.
-        assert reply.status_code in {200, 201, 409}, reply.text
+        assert _judged(reply) == LET_IN

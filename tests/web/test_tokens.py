@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import httpx
 import pytest
 
 from pipeline.settings import load
-from tests.parts.stack import KEY
+from tests.parts.stack import KEY, Stack
 from tests.parts.waiting import wait_for
 from tests.web.site import ADMIN_KEY, APP_KEY, Site, assert_problem
+from tests.web.wire import Wire
 from web.auth import COOKIE, Doors
 
 
@@ -104,3 +106,19 @@ def test_a_token_expires(make_site: Callable[..., Site], session_id: str) -> Non
     wait_for(lambda: site.get(f"/chat/events/{session_id}", key=token).status_code == 401, "the token's end", 5)
     reply = site.get(f"/chat/events/{session_id}", key=None, query_string={"token": token})
     assert assert_problem(reply, 401) == "Invalid or expired token"
+
+
+def test_no_log_says_a_token(make_stack: Callable[..., Stack]) -> None:
+    """Whoever may read the logs could follow, and write into, every session of the last hour."""
+    stack = make_stack(GUNICORN_CMD_ARGS="--access-logfile - --log-level debug", LOG_LEVEL="DEBUG")
+    stack.start(worker=False, recorder=False)
+    with stack.client() as client:
+        token = client.post("/chat/s/token").json()["token"]
+    for path in ("/chat/events/s", "/chat/events/another", "/nope", "/chat/events/s?limit=x"):
+        httpx.get(f"{stack.url}{path}", params={"token": token})
+        httpx.get(f"{stack.url}{path}", headers={"Authorization": f"Bearer {token}"})
+    with Wire(stack.url) as wire:
+        assert wire.upgrade(f"/chat/ws/events/s?token={token}", None).status == 101
+    wait_for(lambda: "GET /chat/events/s HTTP" in stack.log("web"), "the access log")
+    assert token not in stack.log("web")
+    assert KEY not in stack.log("web")

@@ -19,7 +19,7 @@ from pipeline.store.conversations import ASSISTANT
 from pipeline.store.idempotency import IdempotencyKey
 from tasks.chat import cancel, submit
 from web import query
-from web.auth import Scope, authorize, needs, not_found, principal
+from web.auth import Scope, Target, authorize, needs, not_found, principal
 from web.body import parse, read_json
 from web.errors import Problem, invalid
 from web.extensions import limited_messages, limiter, requests_limit
@@ -53,6 +53,10 @@ def chat_with_collection(collection: str) -> Response:
     return _chat(collection)
 
 
+def _target(session_id: str, session: conversations.Session | None, must_exist: bool = True) -> Target:
+    return Target(session_id, session.owner if session else None, must_exist)
+
+
 def _chat(collection: str | None) -> Response:
     state = web_state()
     body = parse(ChatRequest, read_json())
@@ -60,8 +64,10 @@ def _chat(collection: str | None) -> Response:
     who = principal()
     session_id = body.session_id or who.session_id or str(uuid.uuid4())
     session = conversations.find_session(state.store, session_id)
-    if session is not None or who.session_id is not None or who.owns_only:
-        authorize(session_id, session, make=not who.owns_only)
+    # A key of one user begins sessions under ids that are made up here, never under ids that it has guessed.
+    begins = body.session_id is None and who.session_id is None and who.key_id is not None
+    if not begins and (session is not None or who.session_id is not None or who.owns_only):
+        authorize(who, Scope.WRITE, _target(session_id, session, must_exist=who.owns_only))
     language = catalog.language_of(body.language or (session.language if session else None))
     # Whom the key stands for is the application's word; a visitor or a token is its own user.
     user_id = who.id if who.owns_only or who.session_id else body.user_id
@@ -136,6 +142,7 @@ def _accept(
         metadata=body.metadata,
         trace_id=trace_of(context)[0],
         key=key,
+        in_flight_limit=state.settings.messages_in_flight_limit,
     )
     if before is not None:
         return before
@@ -177,7 +184,7 @@ def conversation(session_id: str) -> Response:
     """The session with its messages."""
     state = web_state()
     session = conversations.find_session(state.store, query.checked_session_id(session_id))
-    authorize(session_id, session)
+    authorize(principal(), Scope.READ, _target(session_id, session))
     if session is None:
         raise not_found()
     messages = conversations.conversation(state.store, session_id)
@@ -191,7 +198,7 @@ def delete_conversation(session_id: str) -> Response:
     """Deletes the session's messages."""
     state = web_state()
     session = conversations.find_session(state.store, query.checked_session_id(session_id))
-    authorize(session_id, session)
+    authorize(principal(), Scope.DELETE, _target(session_id, session))
     messages = conversations.conversation(state.store, session_id)
     conversations.delete_session(state.store, session_id)
     state.bus.forget_session(session_id, [message.message_id for message in messages])
@@ -204,7 +211,7 @@ def delete_conversation(session_id: str) -> Response:
 def message(session_id: str, message_id: str) -> Response:
     """One exchange: how it stands, and the answer when there is one."""
     state = web_state()
-    asked = _exchange(session_id, message_id)
+    asked = _exchange(Scope.READ, session_id, message_id)
     answered = conversations.find_message(state.store, message_id, ASSISTANT)
     run_state = "queued"
     if asked.status == "accepted":
@@ -216,10 +223,11 @@ def message(session_id: str, message_id: str) -> Response:
     return json_response(message_json(asked, answered, "running" if run_state == "ended" else run_state))
 
 
-def _exchange(session_id: str, message_id: str) -> conversations.Message:
-    """The user's message, if the asker may see it. Raises Problem."""
+def _exchange(action: Scope, session_id: str, message_id: str) -> conversations.Message:
+    """The user's message, if the asker may do this with it. Raises Problem."""
     state = web_state()
-    authorize(session_id, conversations.find_session(state.store, query.checked_session_id(session_id)))
+    session = conversations.find_session(state.store, query.checked_session_id(session_id))
+    authorize(principal(), action, _target(session_id, session))
     asked = conversations.find_message(state.store, message_id) if is_session_id(message_id) else None
     if asked is None or asked.session_id != session_id:
         raise Problem(404, "not_found", "Message not found")
@@ -232,7 +240,7 @@ def _exchange(session_id: str, message_id: str) -> conversations.Message:
 def cancel_message(session_id: str, message_id: str) -> Response:
     """Stops the answer; what had been said is kept, marked as partial."""
     state = web_state()
-    asked = _exchange(session_id, message_id)
+    asked = _exchange(Scope.WRITE, session_id, message_id)
     value = {"session_id": session_id, "message_id": message_id}
     if asked.status != "accepted":
         return json_response({**value, "status": asked.status, "cancelled": False})
@@ -249,7 +257,7 @@ def cancel_message(session_id: str, message_id: str) -> Response:
 def retry_message(session_id: str, message_id: str) -> Response:
     """Asks a message that failed or was stopped again, as a new message."""
     state = web_state()
-    asked = _exchange(session_id, message_id)
+    asked = _exchange(Scope.WRITE, session_id, message_id)
     run = state.bus.run_state(message_id)
     if asked.status not in {"failed", "cancelled"} and run.status not in {"failed", "cancelled"}:
         raise Problem(409, "not_failed", "Only a message that failed or was stopped can be tried again.")
@@ -272,7 +280,7 @@ def session_token(session_id: str) -> Response:
     """A short-lived token for one session, for a browser that must not know the key."""
     state = web_state()
     session = conversations.find_session(state.store, query.checked_session_id(session_id))
-    authorize(session_id, session, make=not principal().owns_only)
-    token = state.doors.make_token(session_id, principal().id)
+    authorize(principal(), Scope.READ, _target(session_id, session, must_exist=principal().owns_only))
+    token = state.doors.token_for(principal(), session_id)
     ttl = state.settings.token_ttl_seconds
     return json_response({"token": token, "session_id": session_id, "expires_in": ttl}, 201)

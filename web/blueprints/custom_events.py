@@ -8,11 +8,11 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from pipeline.errors import InvalidEvent, StoreUnavailable
-from pipeline.event import encode
+from pipeline.event import DATA_LIMIT_BYTES, encode
 from pipeline.store import conversations
 from pipeline.unified import Emitted
 from web import query
-from web.auth import Principal, Scope, authorize, needs, principal
+from web.auth import Principal, Scope, Target, authorize, needs, principal
 from web.body import checked_object, decode, parse, read_raw
 from web.custom_events import CustomEvent, accepted, is_application
 from web.errors import Problem, unavailable
@@ -25,7 +25,7 @@ _ONE, _LINES = "application/json", "application/x-ndjson"
 
 @blueprint.post("/api/v1/events")
 @limiter.limit(requests_limit)
-@needs(Scope.WRITE)
+@needs(Scope.EVENTS)
 def send_events() -> Response:
     """One event: 201. A list, an object with `events`, or a line each: 200 with a result for each."""
     request.max_content_length = web_state().settings.events_body_limit_bytes
@@ -33,7 +33,7 @@ def send_events() -> Response:
     who = principal()
     if request.mimetype == _LINES:
         return _many(who, [line for line in raw.splitlines() if line.strip()])
-    value = decode(raw)
+    value = decode(raw, DATA_LIMIT_BYTES)
     if isinstance(value, dict) and "events" in value and "event_type" not in value and "type" not in value:
         value = value["events"]
     if isinstance(value, list):
@@ -60,7 +60,7 @@ def _many(who: Principal, items: list[Any]) -> Response:
 def _each(who: Principal, items: list[Any]) -> Iterator[dict[str, Any]]:
     for index, item in enumerate(items):
         try:
-            _, found = _send(who, decode(item) if isinstance(item, bytes) else item)
+            _, found = _send(who, decode(item, DATA_LIMIT_BYTES) if isinstance(item, bytes) else item)
         except Problem as problem:
             kind = f"urn:spanfeed:problem:{problem.slug}"
             said = {"status": problem.status, "type": kind, "detail": problem.detail}
@@ -95,4 +95,5 @@ def _may_use(session_id: str) -> None:
     who = principal()
     if not is_application(who):
         session = conversations.find_session(web_state().store, session_id)
-        authorize(session_id, session, make=who.session_id is not None)
+        target = Target(session_id, session.owner if session else None, must_exist=who.owns_only)
+        authorize(who, Scope.EVENTS, target)

@@ -9,7 +9,7 @@ from flask import Blueprint, Response, current_app, request
 
 from pipeline.store import conversations
 from web import conditional, query
-from web.auth import Scope, authorize, needs, principal
+from web.auth import Scope, Target, authorize, needs, principal
 from web.blueprints import feed
 from web.extensions import limiter, requests_limit
 from web.feed.long_polls import LongPolls
@@ -49,9 +49,9 @@ def _let_in(session_id: str) -> None:
     query.checked_session_id(session_id)
     who = principal()
     if who.owns_only or who.session_id is not None:
-        authorize(
-            session_id, conversations.find_session(web_state().store, session_id), make=who.session_id is not None
-        )
+        session = conversations.find_session(web_state().store, session_id)
+        target = Target(session_id, session.owner if session else None, must_exist=who.owns_only)
+        authorize(who, Scope.READ, target)
 
 
 @blueprint.get("/chat/events/<session_id>")

@@ -13,7 +13,7 @@ from pipeline.errors import InvalidCursor, StoreUnavailable
 from pipeline.event import parse_cursor
 from web import query
 from web.access import Rights, is_unguessable, may_follow
-from web.auth import Scope, not_found, principal
+from web.auth import Scope, not_found, own_policy, principal, require
 from web.errors import Problem, unavailable
 from web.extensions import limited_openings, sock
 from web.feed.admission import Admission
@@ -105,8 +105,7 @@ def let_in(session_id: str, may_be_open: bool = False) -> Rights:
     if may_be_open and anonymous and state.settings.open_feeds and is_unguessable(session_id):
         return Rights()
     who = principal()
-    if Scope.READ not in who.scopes:
-        raise Problem(403, "insufficient_scope", f"{Scope.READ} permission required")
+    require(who, Scope.READ)
     rights = Rights(who.id, who.session_id, who.owns_only, who.expires_at)
     try:
         allowed = may_follow(rights, session_id, state.store, state.settings.open_feeds)
@@ -171,6 +170,7 @@ def serve(client: socket.socket, wish: Wish) -> None:
 
 
 @sock.route("/chat/ws/events/<session_id>", bp=blueprint)  # type: ignore[untyped-decorator]
+@own_policy
 def session_feed(server: Server, session_id: str) -> None:
     """A session's events, live."""
     serve(server.sock, g.wish)

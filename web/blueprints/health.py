@@ -6,6 +6,7 @@ from flask import Blueprint, Response
 
 from pipeline.errors import BusUnavailable, SpanfeedError, StoreUnavailable
 from pipeline.store import migrate
+from web.auth import public
 from web.extensions import limiter
 from web.replies import json_response
 from web.state import WebState, web_state
@@ -16,6 +17,7 @@ blueprint = Blueprint("health", __name__)
 @blueprint.get("/health")
 @blueprint.get("/healthz")
 @limiter.exempt
+@public
 def health() -> Response:
     """The process answers."""
     return json_response({"status": "healthy"})
@@ -23,6 +25,7 @@ def health() -> Response:
 
 @blueprint.get("/readyz")
 @limiter.exempt
+@public
 def ready() -> Response:
     """The process can do its work: Redis and the database answer, and the schema is the newest.
 

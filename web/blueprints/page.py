@@ -8,7 +8,7 @@ from flask import Blueprint, Response, current_app, g, request, send_from_direct
 
 from pipeline import catalog
 from pipeline.store import conversations
-from web.auth import COOKIE, Scope, principal
+from web.auth import COOKIE, Scope, own_policy, principal, public, require
 from web.errors import Problem
 from web.extensions import limiter, requests_limit
 from web.replies import json_response
@@ -20,6 +20,7 @@ _PAGE = "app/index.html"
 
 
 @blueprint.get("/")
+@public
 def page() -> Response:
     """The page itself."""
     response = send_from_directory(str(current_app.static_folder), _PAGE)
@@ -29,6 +30,7 @@ def page() -> Response:
 
 @blueprint.post("/page/session")
 @limiter.limit(requests_limit)
+@own_policy
 def new_session() -> Response:
     """Makes a session that belongs to this visitor, and their cookie where they have none."""
     state = web_state()
@@ -44,8 +46,9 @@ def new_session() -> Response:
         owner, cookie = state.doors.make_cookie()
     else:
         owner = principal().id
-        if Scope.WRITE not in principal().scopes:
-            raise Problem(403, "insufficient_scope", f"{Scope.WRITE} permission required")
+        require(principal(), Scope.WRITE)
+        if principal().session_id is not None:
+            raise Problem(403, "bound_to_a_session", "A session token opens its own session only.")
     session_id = str(uuid.uuid4())
     language = catalog.language_of(request.accept_languages.best_match(catalog.LANGUAGES))
     conversations.open_session(state.store, session_id, owner, owner, language)

@@ -9,6 +9,8 @@ from pipeline.settings import Settings
 from pipeline.store import Store
 from web.access import Rights, may_follow
 from web.feed.requests import Subscribe
+from web.keyring import KeyRing
+from web.policy import Scope
 from web.tokens import SessionTokens
 
 
@@ -27,15 +29,13 @@ class Admission:
         self._store = store
         self._open_feeds = settings.open_feeds
         self._tokens = SessionTokens(settings)
+        self._ring = KeyRing(settings, store)
 
     def judge(self, rights: Rights, asked: Subscribe) -> Grant | str:
         """A grant, or why there is none: not_found, forbidden, unavailable."""
         session_id = asked.wish.session_id
         if asked.token is not None:
-            token = self._tokens.read(asked.token)
-            if token is None or token.session_id != session_id:
-                return "forbidden"
-            return Grant(token.owner, token.expires_at)
+            return self._by_token(asked.token, session_id)
         try:
             allowed = may_follow(rights, session_id, self._store, self._open_feeds)
         except StoreUnavailable:
@@ -44,3 +44,14 @@ class Admission:
             return Grant()
         # Unknown and foreign look the same; who has shown nothing is told that something must be shown.
         return "not_found" if rights.id else "forbidden"
+
+    def _by_token(self, given: str, session_id: str) -> Grant | str:
+        token = self._tokens.read(given)
+        if token is None or token.session_id != session_id or Scope.READ not in token.scopes:
+            return "forbidden"
+        try:
+            if token.key_id is not None and not self._ring.lives(token.key_id):
+                return "forbidden"
+        except StoreUnavailable:
+            return "unavailable"
+        return Grant(token.owner, token.expires_at)

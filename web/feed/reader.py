@@ -17,6 +17,7 @@ from web.feed.past import Beginning
 from web.feed.terms import Terms
 from web.feed.transports import BY_NAME, WEBSOCKET
 from web.feed.wish import Wish
+from web.policy import Scope
 
 OUT_LIMIT_BYTES = 262_144
 """With so much unsent a client is given nothing more: frames wait, and beyond their limit are replayed later."""
@@ -206,7 +207,7 @@ class Reader:
     def _renew(self, given: str, now: float) -> None:
         """Prolongs what a token has opened: only the same session's and owner's token does."""
         token, accepted = self._terms.tokens.read(given), False
-        if token is not None:
+        if token is not None and Scope.READ in token.scopes:
             ends = moment_of(token.expires_at, now)
             if (self.rights.session_id, self.rights.id) == (token.session_id, token.owner):
                 self.expires_at, accepted = ends, True

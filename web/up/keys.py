@@ -24,6 +24,7 @@ def with_secrets(settings: Settings) -> Settings:
     return dataclasses.replace(
         settings,
         api_key=settings.api_key or kept(home / "api_key", prefix="sf_"),
+        key_pepper=settings.key_pepper or kept(home / "key_pepper"),
         secret_key=settings.secret_key or kept(home / "secret_key"),
         flower_password=settings.flower_password or kept(home / "flower_password", length=22),
     )

@@ -1,0 +1,107 @@
+"""Administrators log in and out; who is asking."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, request
+from limits import parse as parse_limit
+from limits.errors import StorageError
+
+from web.administrators import LONGEST_PASSWORD_CHARACTERS, Administrators
+from web.auth import ADMIN_COOKIES, admin_cookie, is_loopback, own_policy, principal
+from web.body import parse, read_json
+from web.errors import Problem, unavailable
+from web.extensions import limiter, requests_limit
+from web.replies import json_response
+from web.schemas import Login
+from web.state import web_state
+
+blueprint = Blueprint("login", __name__)
+_WINDOW_SECONDS = 900
+
+
+def _administrators() -> Administrators:
+    state = web_state()
+    return Administrators(state.settings, state.store)
+
+
+def _check_origin() -> None:
+    """Raises Problem for another site's page, which would log its reader in under its own name."""
+    doors = web_state().doors
+    if request.headers.get("Origin") and not doors.is_own_origin(request):
+        raise Problem(403, "csrf", "This page may not log in here.")
+    if request.headers.get("Sec-Fetch-Site", "same-origin") not in {"same-origin", "none"}:
+        raise Problem(403, "csrf", "This page may not log in here.")
+
+
+def _count(name: str) -> None:
+    """Counts a try for the name and the address. Raises Problem (429, or 503 when nobody counts)."""
+    web_state().bus.ping()
+    limit = parse_limit(f"{web_state().settings.login_tries_limit} per {_WINDOW_SECONDS} seconds")
+    try:
+        free = [
+            limiter.limiter.hit(limit, "login", who)
+            for who in (f"name:{name.casefold()}", f"address:{request.remote_addr}")
+        ]
+    except StorageError:
+        raise unavailable("Redis") from None
+    if not all(free):
+        wait = {"Retry-After": str(_WINDOW_SECONDS)}
+        raise Problem(429, "too_many_tries", "Too many tries to log in. Please wait.", wait)
+
+
+@blueprint.post("/api/v1/login")
+@limiter.limit(requests_limit)
+@own_policy
+def login() -> Response:
+    """Logs an administrator in."""
+    _check_origin()
+    if not request.is_secure and not is_loopback(request):
+        raise Problem(403, "needs_tls", "A password is taken over TLS only.")
+    body = parse(Login, read_json())
+    _count(body.name)
+    fits = len(body.password) <= LONGEST_PASSWORD_CHARACTERS
+    token = _administrators().log_in(body.name, body.password, admin_cookie(request)) if fits else None
+    if token is None:
+        raise Problem(401, "wrong_login", "The name or the password is wrong.", {"WWW-Authenticate": "ApiKey"})
+    response = json_response({"id": f"admin:{body.name}"})
+    response.set_cookie(
+        ADMIN_COOKIES[request.is_secure],
+        token,
+        max_age=web_state().settings.admin_session_seconds,
+        httponly=True,
+        samesite="Strict",
+        secure=request.is_secure,
+    )
+    return response
+
+
+@blueprint.post("/api/v1/logout")
+@limiter.limit(requests_limit)
+@own_policy
+def logout() -> Response:
+    """Logs an administrator out."""
+    principal()
+    token = admin_cookie(request)
+    if token:
+        _administrators().log_out(token)
+    response = json_response({"message": "Logged out successfully"})
+    for secure, name in ADMIN_COOKIES.items():
+        response.delete_cookie(name, httponly=True, samesite="Strict", secure=secure)
+    return response
+
+
+@blueprint.get("/api/v1/me")
+@limiter.limit(requests_limit)
+@own_policy
+def me() -> Response:
+    """Who is asking, and what they may do."""
+    who = principal()
+    return json_response(
+        {
+            "id": who.id,
+            "scopes": sorted(who.scopes),
+            "session_id": who.session_id,
+            "own_sessions_only": who.owns_only,
+            "expires_at": who.expires_at,
+        }
+    )
