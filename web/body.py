@@ -111,9 +111,9 @@ def checked_object(value: Any) -> dict[str, Any]:
     return value
 
 
-def read_json() -> dict[str, Any]:
-    """The body's object. Raises Problem."""
-    return checked_object(decode(read_raw(("application/json",))))
+def read_json(longest_text: int | None = None) -> dict[str, Any]:
+    """The body's object; `longest_text` as of `decode`. Raises Problem."""
+    return checked_object(decode(read_raw(("application/json",)), longest_text))
 
 
 def parse(model: type[M], value: dict[str, Any]) -> M:

@@ -203,7 +203,7 @@ def test_an_administrator_may_still_chat_as_a_visitor(house: Site) -> None:
 def test_me_says_who_is_asking(house: Site) -> None:
     """A frontend would have to guess what it may offer."""
     found = house.get("/api/v1/me", APP_KEY).json or {}
-    assert (found["id"], found["scopes"]) == ("key:app", ["Read", "Write"])
+    assert (found["id"], found["scopes"]) == ("key:app", ["Events", "Read", "Write"])
     token = house.state.doors.make_token("s", "key:app")
     found = house.get("/api/v1/me", token).json or {}
     assert found["session_id"] == "s"

@@ -63,8 +63,8 @@ OF_A_SESSION = [route for route in GUARDED if "<session_id>" in route.path]
 # What each asker's credential is good for; the rest of the expectation follows from the route's own policy.
 SCOPES: dict[str, set[str]] = {
     "nobody": set(),
-    "owner": {Scope.READ, Scope.WRITE, Scope.DELETE},
-    "other user": {Scope.READ, Scope.WRITE, Scope.DELETE},
+    "owner": {Scope.READ, Scope.WRITE, Scope.DELETE, Scope.EVENTS},
+    "other user": {Scope.READ, Scope.WRITE, Scope.DELETE, Scope.EVENTS},
     "read key": {Scope.READ},
     "write key": {Scope.WRITE},
     "events key": {Scope.EVENTS},

@@ -58,7 +58,7 @@ def list_types() -> Response:
 @needs(Scope.ADMIN)
 def save_type() -> Response:
     """Defines a type: 201, or 200 when it takes the place of one."""
-    made = own_type(parse(Definition, read_json()), principal().id)
+    made = own_type(parse(Definition, read_json(web_state().settings.body_limit_bytes)), principal().id)
     new = web_state().event_types.save(made)
     _tell("create" if new else "update", made.name)
     return _reply(shown(made), 201 if new else 200)
