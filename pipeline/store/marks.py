@@ -1,4 +1,7 @@
-"""How far the log is stored, and its epoch: what a Redis that lost data is recognised by."""
+"""How far the log is stored, its epoch, and up to where events may have been deleted.
+
+By the first two a Redis that lost data is recognised.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from pipeline.store.models import recorder_state
 
 _LOG = "log"
 """The row of the one log; with several shards each would have its own."""
+_DELETED = "deleted"
 _ID_LIMIT = 2**53
 _READ = text("SELECT newest_id, epoch FROM recorder_state WHERE name = :name")
 _ADVANCE = {
@@ -67,3 +71,16 @@ def note_epoch(store: Store, mark: Mark, epoch: str) -> None:
             )
         )
         connection.execute(update(recorder_state).where(recorder_state.c.name == _LOG).values(epoch=epoch))
+
+
+def note_deleted(store: Store, before_id: int) -> None:
+    """Notes that events before the id are about to be deleted. Raises StoreUnavailable."""
+    with store.write() as connection:
+        connection.execute(_ADVANCE[connection.dialect.name], {"name": _DELETED, "newest_id": before_id})
+
+
+def deleted_before(store: Store) -> int:
+    """The id before which events may be gone, 0 when none was ever deleted. Raises StoreUnavailable."""
+    with store.read() as connection:
+        row = connection.execute(_READ, {"name": _DELETED}).one_or_none()
+    return 0 if row is None else int(row.newest_id)

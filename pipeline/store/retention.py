@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 from pipeline.event import Category
 from pipeline.settings import Settings
-from pipeline.store import events, idempotency
+from pipeline.store import events, idempotency, marks
 from pipeline.store.engine import Store
 from pipeline.store.moments import id_at
 
@@ -33,7 +34,7 @@ def apply_retention(store: Store, settings: Settings, dry_run: bool = False) -> 
     if not dry_run:
         hours = datetime.timedelta(hours=settings.retention_idempotency_hours)
         idempotency.forget_before(store, datetime.datetime.now(datetime.UTC) - hours)
-    act = events.count_older if dry_run else events.delete_older
+    act = events.count_older if dry_run else _delete
     return {
         str(category): act(store, cutoff_id(hours), [category])
         for category, hours in hours_by_category(settings).items()
@@ -43,5 +44,13 @@ def apply_retention(store: Store, settings: Settings, dry_run: bool = False) -> 
 def cleanup_older_than(store: Store, hours: float, dry_run: bool = False) -> int:
     """Deletes (or counts) the chat events that are older than `hours`; audit and security stay. Returns how many."""
     chat = [Category.WORKFLOW, Category.STREAMING]
-    act = events.count_older if dry_run else events.delete_older
+    act = events.count_older if dry_run else _delete
     return act(store, cutoff_id(hours), chat)
+
+
+def _delete(store: Store, before_id: int, categories: Sequence[Category]) -> int:
+    if not events.count_older(store, before_id, categories):
+        return 0
+    # First, so that nobody takes what is gone for what never was.
+    marks.note_deleted(store, before_id)
+    return events.delete_older(store, before_id, categories)

@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from pipeline import settings as settings_table
 from pipeline.event import Category
-from pipeline.store import Store, retention
+from pipeline.store import Store, marks, retention
 from pipeline.store import events as stored_events
 from pipeline.store.models import events
 from pipeline.store.moments import id_at
@@ -125,6 +125,19 @@ def test_much_is_deleted_in_small_transactions(store: Store) -> None:
     assert retention.cleanup_older_than(store, 24) == 12_001
     assert deleted == [5_000, 5_000, 2_001]
     assert categories(store) == []
+
+
+def test_it_is_noted_before_which_id_events_may_be_gone(store: Store) -> None:
+    """A client that comes back late could not be told that something is missing."""
+    old = hours_ago(100)
+    retention.cleanup_older_than(store, 24)
+    assert marks.deleted_before(store) == 0
+    with store.write() as connection:
+        stored_events.insert_rows(connection, [row_of(wire(old))])
+    retention.cleanup_older_than(store, 24, dry_run=True)
+    assert marks.deleted_before(store) == 0
+    retention.cleanup_older_than(store, 24)
+    assert old < marks.deleted_before(store) <= retention.cutoff_id(24)
 
 
 @pytest.mark.parametrize("hours", [0, 0.5])

@@ -7,8 +7,12 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+import redis
 
+from pipeline.bus import keys
 from pipeline.event import Category, Priority, Status
+from pipeline.store import events as stored_events
+from pipeline.store import marks
 from tests.web.site import Site
 
 STORED = pytest.mark.parametrize("stored", [False, True], ids=["live", "stored"])
@@ -216,8 +220,6 @@ def test_a_cursor_from_the_future_starts_over(site: Site, session_id: str) -> No
 
 def test_a_lost_log_makes_a_new_epoch(make_site: Callable[..., Site], session_id: str) -> None:
     """A client could not tell that its cursor belongs to a log that is gone."""
-    import redis
-
     site = make_site()
     [old] = site.emit(session_id)
     epoch, _ = site.bus.clock()
@@ -228,3 +230,26 @@ def test_a_lost_log_makes_a_new_epoch(make_site: Callable[..., Site], session_id
     page = site.page(session_id, after=old, epoch=epoch)
     assert page["reset"] is True
     assert [event["id"] for event in page["events"]] == [old, new]
+
+
+def test_a_cursor_behind_which_events_were_deleted_is_told_of_the_gap(
+    make_site: Callable[..., Site], session_id: str
+) -> None:
+    """A client that comes back after a week would take the end of a story for the whole of it."""
+    site = make_site()
+    ids = site.emit(session_id, 6)
+    site.recorder().run_until_empty()
+    site.bus.log.trim()
+    with redis.Redis.from_url(site.settings.redis_url, socket_timeout=5) as client:
+        client.delete(keys.session_stream(session_id))
+        client.xtrim(keys.LOG, maxlen=0)
+    assert "gap" not in site.page(session_id, after=ids[0])
+    marks.note_deleted(site.store, ids[4])
+    # Nothing is gone yet: the event before the first of the reply is there.
+    assert "gap" not in site.page(session_id, after=ids[0], limit=499)
+    stored_events.delete_older(site.store, ids[4])
+    told = site.page(session_id, after=ids[0], limit=498)
+    assert (told["gap"], told["first_available"]) == (True, ids[4])
+    assert [event["id"] for event in told["events"]] == ids[4:]
+    assert "gap" not in site.page(session_id, after=ids[4])
+    assert "gap" not in site.page(session_id, after=0)

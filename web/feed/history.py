@@ -11,7 +11,7 @@ from pipeline.bus import Bus, Frame
 from pipeline.errors import BusUnavailable, InvalidEvent
 from pipeline.event import Event
 from pipeline.settings import Settings
-from pipeline.store import Store, events
+from pipeline.store import Store, events, marks
 from pipeline.store.events import Filters
 
 _TAIL_LIMIT_EVENTS = 100_000
@@ -82,6 +82,19 @@ class History:
             return Look(self._without_holes(session_id, after, limit, filters), None)
         stored = events.session_events(self._store, session_id, after, limit, filters, newest)
         return Look(_merged(stored, tail)[:limit], newest)
+
+    def first_kept(self, session_id: str, after: int) -> int | None:
+        """The session's first event behind `after`, if some before it, behind the cursor, may be deleted; else None.
+
+        Raises StoreUnavailable.
+        """
+        if not 0 < after < marks.deleted_before(self._store):
+            return None
+        first = next(iter(self.after(session_id, after, 1)), None)
+        if first is None or first.seq in {1, None}:
+            return None
+        before = events.latest_session_events(self._store, session_id, 1, upto=after)
+        return None if before and before[0].seq == first.seq - 1 else first.id
 
     def _without_holes(self, session_id: str, after: int, limit: int, filters: Filters) -> list[Event]:
         """What is stored behind `after` up to the first number that is missing: it may not be stored yet.

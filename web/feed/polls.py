@@ -119,6 +119,8 @@ class Polls:
         }
         if clock.reset is not None:
             head |= {"reset": True, "reason": clock.reset}
+        elif ask.after is not None and (first := self._history.first_kept(ask.session_id, ask.after)) is not None:
+            head |= {"gap": True, "first_available": first}
         body = encode(head)[:-1] + b',"events":[' + b",".join(event.wire for event in events) + b"]}"
         has_news = bool(events) or clock.reset is not None
         return Page(body, tag_of(body), has_news, look.upto is not None)
