@@ -2,9 +2,12 @@
 
 from kombu import Queue as _Queue
 
+from pipeline.redaction import redactor_of as _redactor_of
+from pipeline.redaction_logs import install as _install
 from pipeline.settings import load as _load
 
 _settings = _load()
+_install(_redactor_of(_settings))
 _STAGES = ("receive", "history", "think", "search", "generate", "save")
 _AMQP = ("amqp://", "amqps://", "pyamqp://")
 
@@ -60,5 +63,10 @@ beat_schedule = {
         "task": "spanfeed.cleanup",
         "schedule": float(_settings.cleanup_interval_seconds),
         "options": {"queue": "spanfeed.maintenance", "expires": float(_settings.cleanup_interval_seconds)},
-    }
+    },
+    "audit-anchor": {
+        "task": "spanfeed.audit_anchor",
+        "schedule": float(_settings.audit_anchor_interval_seconds),
+        "options": {"queue": "spanfeed.maintenance", "expires": float(_settings.audit_anchor_interval_seconds)},
+    },
 }

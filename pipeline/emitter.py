@@ -131,7 +131,7 @@ class Emitter:
         with self._lock:
             # An event's time is what tells it from one that says the same.
             self._last_at_us = at_us = max(self._last_at_us + 1, time.time_ns() // 1000)
-            kept = self._spool.keep(packed(emit, at_us, tried, after))
+            kept = self._spool.keep(packed(emit, at_us, tried, after, self._bus.redactor))
         self._ensure_thread()
         return KEPT if kept else None
 

@@ -14,7 +14,9 @@ from typing import Any
 
 import orjson
 
+from pipeline import redaction
 from pipeline.errors import InvalidCursor, InvalidEvent
+from pipeline.redaction import Redactor
 
 LIMITS = {
     "session_id": 64,
@@ -40,6 +42,8 @@ _UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e\u20
 # The same characters as they stand in encoded JSON (orjson escapes C0 and writes the rest as UTF-8).
 _UNSAFE_ENCODED = re.compile(rb"\\u00|\\[bfr]|\x7f|\xc2[\x80-\x9f]|\xe2\x80[\xaa-\xae]|\xe2\x81[\xa6-\xa9]")
 _MAX_ID = 2**53 - 1
+_OWN_SYSTEM = "spanfeed"
+_TEXTS = ("user_message", "reason", "error_type")
 
 
 class Status(enum.StrEnum):
@@ -126,6 +130,19 @@ def _cut(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _object(name: str, value: dict[str, Any] | None, limit_bytes: int) -> bytes:
+    encoded = encode(value)
+    if len(encoded) > limit_bytes:
+        raise InvalidEvent(f"{name} is larger than {limit_bytes} bytes of JSON")
+    return encoded
+
+
+def _redacted_object(encoded: bytes, limit_bytes: int, redactor: Redactor) -> orjson.Fragment:
+    redacted = redactor.json(encoded)
+    # A marker may be longer than what it replaces.
+    return orjson.Fragment(redacted if len(redacted) <= limit_bytes else redaction.FAILED_JSON)
+
+
 def check_type(event_type: str) -> str:
     """`event_type` if it is a legal name, else InvalidEvent."""
     if not _TYPE_NAME.fullmatch(event_type):
@@ -152,12 +169,17 @@ class Identity:
     trace_id: str | None = None
     span_id: str | None = None
     parent_span_id: str | None = None
-    source_system: str = "spanfeed"
+    source_system: str = _OWN_SYSTEM
 
-    def fragment(self) -> bytes:
-        """The piece of the event's JSON. Raises InvalidEvent."""
+    def fragment(self, redactor: Redactor = redaction.DEFAULT) -> bytes:
+        """The piece of the event's JSON. Raises InvalidEvent.
+
+        Ids are not redacted: they are the names by which events are found.
+        """
         check_type(self.event_type)
         fields = {f: getattr(self, f) for f in _IDENTITY_FIELDS}
+        if self.source_system != _OWN_SYSTEM:
+            fields["source_system"] = redactor.text(self.source_system)
         return _fragment(_cut(fields))
 
 
@@ -176,24 +198,40 @@ class State:
     error_type: str | None = None
     task_id: str | None = None
 
-    def fragment(self) -> bytes:
-        """The piece of the event's JSON. Over-long text is cut. Raises InvalidEvent for over-large data."""
-        if self.event_data is not None and len(encode(self.event_data)) > DATA_LIMIT_BYTES:
-            raise InvalidEvent(f"event_data is larger than {DATA_LIMIT_BYTES} bytes of JSON")
-        if self.metadata is not None and len(encode(self.metadata)) > METADATA_LIMIT_BYTES:
-            raise InvalidEvent(f"metadata is larger than {METADATA_LIMIT_BYTES} bytes of JSON")
-        return _fragment(
-            _cut(
-                {
-                    "event_status": self.event_status,
-                    "user_message": self.user_message,
-                    "event_data": self.event_data,
-                    "metadata": self.metadata or {},
-                    "reason": self.reason,
-                    "error_type": self.error_type,
-                    "task_id": self.task_id,
-                }
-            )
+    def fragment(self, redactor: Redactor = redaction.DEFAULT) -> bytes:
+        """The piece of the event's JSON, redacted. Over-long text is cut. Raises InvalidEvent for over-large data."""
+        data = _object("event_data", self.event_data, DATA_LIMIT_BYTES)
+        metadata = _object("metadata", self.metadata or {}, METADATA_LIMIT_BYTES)
+        fields: dict[str, Any] = {
+            "event_status": self.event_status,
+            "user_message": self.user_message,
+            "event_data": orjson.Fragment(data),
+            "metadata": orjson.Fragment(metadata),
+            "reason": self.reason,
+            "error_type": self.error_type,
+        }
+        fragment = _fragment(_cut(dict(fields)))
+        # One look at the whole: nearly all events hold nothing, and a text that is cut is looked at before the cut.
+        if redactor.suspects(fragment) or len(self.user_message or "") > LIMITS["user_message"]:
+            fields["event_data"] = _redacted_object(data, DATA_LIMIT_BYTES, redactor)
+            fields["metadata"] = _redacted_object(metadata, METADATA_LIMIT_BYTES, redactor)
+            for name in _TEXTS:
+                fields[name] = None if fields[name] is None else redactor.text(str(fields[name]))
+            fragment = _fragment(_cut(fields))
+        # Celery's own number is no text of anybody's; left out, it does not look like one of a card.
+        return fragment + b"," + _fragment(_cut({"task_id": self.task_id}))
+
+    def redacted(self, redactor: Redactor) -> State:
+        """The same state, ready to be written down. Raises InvalidEvent."""
+        data = _redacted_object(encode(self.event_data), DATA_LIMIT_BYTES, redactor)
+        metadata = _redacted_object(encode(self.metadata), METADATA_LIMIT_BYTES, redactor)
+        texts: dict[str, Any] = {name: getattr(self, name) for name in _TEXTS}
+        texts = {name: None if text is None else redactor.text(str(text)) for name, text in texts.items()}
+        return dataclasses.replace(
+            self,
+            event_data=orjson.loads(orjson.dumps(data)),
+            metadata=orjson.loads(orjson.dumps(metadata)),
+            **texts,
         )
 
 

@@ -9,11 +9,12 @@ from typing import Any
 
 import orjson
 
-from pipeline import catalog
+from pipeline import catalog, redaction
 from pipeline.bus import Bus
 from pipeline.context import span_id_of
 from pipeline.errors import InvalidEvent
 from pipeline.event import Category, Identity, Priority, Reason, State, Status, encode
+from pipeline.redaction import Redactor
 from pipeline.spool_lines import PROGRESS, Entry, Losses
 
 logger = logging.getLogger(__name__)
@@ -86,14 +87,15 @@ class Progress:
 Emit = Append | Progress
 
 
-def packed(emit: Emit, at_us: int, tried: bool, after: int) -> Entry:
-    """The emit as the spool keeps it.
+def packed(emit: Emit, at_us: int, tried: bool, after: int, redactor: Redactor = redaction.DEFAULT) -> Entry:
+    """The emit as the spool keeps it, redacted: a file is outside of the process, too.
 
     `tried`: a call has timed out, so it may have been written; then its id lies behind `after`.
     """
-    fields = {**vars(emit), "state": vars(emit.state)}
+    fields = {**vars(emit), "state": vars(emit.state.redacted(redactor))}
     if isinstance(emit, Append):
-        fields["identity"] = vars(emit.identity)
+        fields["identity"] = {**vars(emit.identity), "source_system": redactor.text(emit.identity.source_system)}
+        fields["failed_text"] = None if emit.failed_text is None else redactor.text(emit.failed_text)
     return Entry(emit.word, at_us, encode({"emit": fields, "tried": tried, "after": after}))
 
 
@@ -141,8 +143,8 @@ class Late:
         tries = bus.run_fields(emit.message_id, ["tries"])[0] or b"0"
         marks = (b'"span_id":"%s"' % span_id_of(emit.message_id, emit.span).encode(), b'"attempt":%s,' % tries)
         # The first try went without a date; a later one is the only event with its own.
-        dated = self.dated().state.fragment()
-        said = [b"," + dated + b"}"] + ([b"," + emit.state.fragment() + b"}"] if self.tried else [])
+        dated = self.dated().state.fragment(bus.redactor)
+        said = [b"," + dated + b"}"] + ([b"," + emit.state.fragment(bus.redactor) + b"}"] if self.tried else [])
         clock = bus.clock()[1]
         found = bus.session_events(emit.session_id, self.after, clock, 2 * bus.settings.session_stream_limit_events)
         for event in found:

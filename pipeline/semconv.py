@@ -20,3 +20,14 @@ SPANFEED_EVENT_DATA = "spanfeed.data."
 SPANFEED_MESSAGE_ID = "spanfeed.message_id"
 SPANFEED_ATTEMPT = "spanfeed.attempt"
 SPANFEED_REASON = "spanfeed.reason"
+
+IDS = frozenset((SESSION_ID, USER_ID, MESSAGING_MESSAGE_ID, GEN_AI_CONVERSATION_ID, SPANFEED_MESSAGE_ID))
+"""Attributes that name something: they are never redacted, or nothing would be found by them."""
+
+CONTENT = tuple(
+    "gen_ai.prompt gen_ai.completion gen_ai.input.messages gen_ai.output.messages gen_ai.system_instructions "
+    "gen_ai.tool.call.arguments gen_ai.tool.call.result gen_ai.tool.message gen_ai.event.content llm.prompts "
+    "llm.completions llm.input_messages llm.output_messages input.value output.value traceloop.entity.input "
+    "traceloop.entity.output".split()
+)
+"""Attributes that begin so hold what was said, in the conventions of today and of earlier ones."""

@@ -6,6 +6,7 @@ Nothing else in Spanfeed reads the environment. A line of the table is a field o
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import math
@@ -14,6 +15,7 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
+from urllib.parse import unquote, urlsplit
 
 from pipeline.errors import SettingError
 
@@ -73,6 +75,9 @@ class Settings:
     )
     login_tries_limit: int = _setting(
         10, "SPANFEED_LOGIN_TRIES_LIMIT", "Tries to log in per name and per address in 15 minutes.", "tries"
+    )
+    audit_key: str = _setting(
+        "", "SPANFEED_AUDIT_KEY", "Chains the audit trail, apart from all other keys; empty: made at need.", secret=True
     )
     token_ttl_seconds: int = _setting(3600, "SPANFEED_TOKEN_TTL_SECONDS", "Life of a session token.", "s")
     public_chat: str = _setting(
@@ -334,6 +339,9 @@ class Settings:
     event_types_cache_seconds: float = _setting(
         2.0, "SPANFEED_EVENT_TYPES_CACHE_SECONDS", "How long a process remembers them.", "s"
     )
+    audit_anchor_interval_seconds: int = _setting(
+        3_600, "SPANFEED_AUDIT_ANCHOR_INTERVAL_SECONDS", "How often the audit trail's head is written down.", "s"
+    )
 
     # Traces
     otlp_endpoint: str = _setting(
@@ -342,6 +350,31 @@ class Settings:
         "Ended spans are exported there; the other standard OTEL_ variables are honoured too.",
     )
     traces_exporter: str = _setting("otlp", "OTEL_TRACES_EXPORTER", "`none` turns the export off.")
+
+    # Redaction
+    redaction: bool = _setting(
+        True, "SPANFEED_REDACTION", "Secrets and personal data are taken out of events, spans and logs."
+    )
+    redaction_packs: str = _setting(
+        "en,fr,sw", "SPANFEED_REDACTION_PACKS", "Languages whose national ids are recognised: en, fr, sw, es, pt."
+    )
+    redaction_keys: str = _setting(
+        "", "SPANFEED_REDACTION_KEYS", "More names of keys whose values are taken out, separated by commas."
+    )
+    redaction_plugin: str = _setting(
+        "", "SPANFEED_REDACTION_PLUGIN", "A function that redacts each text last, as `module:function`."
+    )
+    redaction_text_limit_characters: int = _setting(
+        1_048_576,
+        "SPANFEED_REDACTION_TEXT_LIMIT_CHARACTERS",
+        "A longer text that may hold a secret is cut.",
+        "characters",
+    )
+    span_content_attributes: str = _setting(
+        "",
+        "SPANFEED_SPAN_CONTENT_ATTRIBUTES",
+        "Attributes with prompts and answers that exported spans keep, separated by commas; empty: none.",
+    )
 
     # Tests of faults
     failpoints: str = _setting(
@@ -409,6 +442,15 @@ class Settings:
         """Every setting as environment variables, for a child process; OpenTelemetry's own are not touched."""
         names = ((f.metadata["env"][0], getattr(self, f.name)) for f in dataclasses.fields(self))
         return {name: str(value) for name, value in names if not name.startswith("OTEL_")}
+
+    def secrets(self) -> list[str]:
+        """The secret values: keys and passwords, also those that stand in addresses."""
+        given = [getattr(self, f.name) for f in dataclasses.fields(self) if f.metadata["secret"]]
+        found = {value for value in given if value and "://" not in value}
+        for url in given:
+            with contextlib.suppress(ValueError):
+                found |= {password, unquote(password)} if (password := urlsplit(url).password) else set()
+        return sorted(found)
 
     def hide_secrets(self, text: str) -> str:
         """`text` with every secret value cut out, for error messages and logs."""

@@ -7,6 +7,7 @@ A span that carries `spanfeed.event_type` when it starts becomes an event for th
 from __future__ import annotations
 
 import logging
+import re
 from typing import Any
 
 from opentelemetry.context import Context
@@ -19,6 +20,7 @@ from pipeline.event import Identity, State, Status, clean_text
 from pipeline.tracing import SHOWN_ATTRIBUTES, Held, current_stage_span
 
 logger = logging.getLogger(__name__)
+_CLASS_NAME = re.compile(r"[A-Za-z0-9_.]{1,100}")
 
 
 class SpanFeed(SpanProcessor):
@@ -86,7 +88,7 @@ def _append(held: Held, span: ReadableSpan, status: Status) -> None:
         text,
         data,
         reason="error" if failed else None,
-        error_type=str(attributes.get(semconv.ERROR_TYPE, "error")) if failed else None,
+        error_type=_error_type(attributes) if failed else None,
         task_id=held.task_id,
     )
     took_ms = round((span.end_time - span.start_time) / 1e6) if span.end_time and span.start_time else None
@@ -99,6 +101,12 @@ def _append(held: Held, span: ReadableSpan, status: Status) -> None:
         ordinary_span=(held.message_id, str(identity.span_id)),
         failed_text=catalog.user_message(kind.name, Status.FAILED, held.language, data) if for_user else None,
     )
+
+
+def _error_type(attributes: dict[str, Any]) -> str:
+    """The error's class. A library may write a whole sentence there, with addresses: that is for no user."""
+    given = str(attributes.get(semconv.ERROR_TYPE, ""))
+    return given if _CLASS_NAME.fullmatch(given) else "error"
 
 
 def _data(attributes: dict[str, Any], for_user: bool) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from pipeline.context import attached, remote_span
 from pipeline.emitter import Emitter
 from pipeline.errors import SpanfeedError
 from pipeline.event import State, Status
+from pipeline.redacted_spans import RedactingExporter
 from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -40,7 +41,9 @@ SHOWN_ATTRIBUTES = tuple(
     "http.request.method http.response.status_code server. db.system db.operation rpc. app. "
     "gen_ai.operation gen_ai.provider gen_ai.request.model gen_ai.usage. error.type".split()
 )
-"""Attributes that begin so may leave the process in an event; everything else stays in the trace."""
+"""Attributes that begin so may leave the process in an operator's event; everything else stays in the trace."""
+SHOWN_TO_USERS = tuple("app. gen_ai.operation gen_ai.provider gen_ai.request.model gen_ai.usage. error.type".split())
+"""The same for a user's event, which must not tell how this installation is built."""
 _NEXT_SPAN_ID: contextvars.ContextVar[int | None] = contextvars.ContextVar("next_span_id", default=None)
 _SPAN: contextvars.ContextVar[StageSpan | None] = contextvars.ContextVar("stage_span", default=None)
 
@@ -91,7 +94,7 @@ class StageSpan(NonRecordingSpan):
 
     def shown_attributes(self) -> dict[str, AttributeValue]:
         """The attributes that may stand in an event: how the work went, never what was said."""
-        return {name: value for name, value in self.attributes.items() if name.startswith(SHOWN_ATTRIBUTES)}
+        return {name: value for name, value in self.attributes.items() if name.startswith(SHOWN_TO_USERS)}
 
     def progress(self, data: Mapping[str, Any] | None = None, message: str | None = None) -> bool:
         """Writes a progress event on this span, at once or late; never raises. False when it is refused or lost."""
@@ -162,7 +165,7 @@ class Tracing:
         self.exports = settings.otlp_enabled
         if self.exports:
             # The exporter reads the standard OTEL_EXPORTER_OTLP_* variables itself.
-            self.provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+            self.provider.add_span_processor(BatchSpanProcessor(RedactingExporter(settings, OTLPSpanExporter())))
         self._tracer = self.provider.get_tracer("spanfeed")
 
     def export_ended(self, span: EndedSpan) -> None:

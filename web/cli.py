@@ -7,10 +7,13 @@ import sys
 
 import click
 
+from pipeline import redaction_logs
 from pipeline import settings as settings_table
 from pipeline.errors import SettingError
+from pipeline.redaction import redactor_of
 from pipeline.settings import Settings
 from web.commands.admin import admin
+from web.commands.audit import audit
 from web.commands.db import db
 from web.commands.doctor import doctor
 from web.commands.documents import documents
@@ -24,6 +27,7 @@ from web.commands.verify import verify
 
 def _load() -> Settings:
     settings = settings_table.load()
+    redaction_logs.install(redactor_of(settings))
     logging.basicConfig(
         level=settings.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s", stream=sys.stderr
     )
@@ -109,7 +113,7 @@ main.add_command(handlers)
 
 def register_commands(group: click.Group) -> None:
     """Adds what is useful under `flask --app web`, too."""
-    for command in (admin, db, doctor, documents, event_types, events, keys):
+    for command in (admin, audit, db, doctor, documents, event_types, events, keys):
         group.add_command(command)
 
 

@@ -3,11 +3,14 @@
 import signal as _signal
 from typing import Any as _Any
 
+from pipeline.redaction import redactor_of as _redactor_of
+from pipeline.redaction_logs import install as _install
 from pipeline.settings import load as _load
 from web.closing import closing as _closing
 from web.gunicorn_headers import hide_server as _hide_server
 
 _settings = _load()
+_install(_redactor_of(_settings))
 
 bind = f"{_settings.host}:{_settings.port}"
 worker_class = "gthread"

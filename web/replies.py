@@ -8,7 +8,9 @@ from flask import Response
 
 from pipeline.catalog import reason_text
 from pipeline.event import encode
+from pipeline.redaction import redactor_of
 from pipeline.store.conversations import ASSISTANT, Message, Session
+from web.state import web_state
 
 
 def json_response(value: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -16,6 +18,12 @@ def json_response(value: Any, status: int = 200, headers: dict[str, str] | None 
     response = Response(encode(value), status, content_type="application/json")
     response.headers.update(headers or {})
     return response
+
+
+def with_warnings(value: dict[str, Any], asked: str) -> dict[str, Any]:
+    """The reply to a message with what its author should know of it: that it holds personal data, and of what kinds."""
+    kinds = redactor_of(web_state().settings).kinds(asked)
+    return value | {"warnings": [{"code": "personal_data", "kinds": kinds}] if kinds else []}
 
 
 def _usage(answer: dict[str, Any]) -> dict[str, Any] | None:

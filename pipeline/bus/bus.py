@@ -13,6 +13,7 @@ from pipeline.bus.log import Log
 from pipeline.bus.redis import Argument, Scripts, asking, connect
 from pipeline.event import EPOCH_OFFSET_SECONDS, Event, Identity, State, clean_text, encode
 from pipeline.failpoints import Failpoints
+from pipeline.redaction import redactor_of
 from pipeline.settings import Settings
 
 _CONNECT_PATIENCE = 4
@@ -27,6 +28,7 @@ class Bus:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+        self.redactor = redactor_of(settings)
         self._scripts = Scripts(settings)
         self._stage = connect(settings.redis_url, settings.script_timeout_ms / 1000)
         emit_seconds = settings.emit_deadline_ms / 1000
@@ -63,13 +65,13 @@ class Bus:
             audience,
             runs.route_of(identity),
             str(state.event_status or "none"),
-            identity.fragment(),
-            state.fragment(),
+            identity.fragment(self.redactor),
+            state.fragment(self.redactor),
             self.settings.emitter_key_ttl_seconds * 1000,
             "" if took_ms is None else took_ms,
             ordinary_span[1] if ordinary_span else "",
             self.settings.run_ttl_seconds * 1000,
-            encode(failed_text),
+            encode(None if failed_text is None else self.redactor.text(failed_text)),
         ]
         key_names = [
             *keys.events(session_id),
@@ -119,7 +121,7 @@ class Bus:
             self._grace_ms(),
             message,
             runs.route_of(error),
-            error.fragment(),
+            error.fragment(self.redactor),
             encode(dict(headers or {})),
         ]
         key_names = [keys.run(message_id), keys.DUE, queue]
@@ -138,7 +140,7 @@ class Bus:
         """Takes a stage. Raises StageRefused when it is done, held by another, or its run has ended."""
         arguments: list[Argument] = [message_id, stage, token, holder, self._lease_ms(), len(fields), *fields]
         for span in spans:
-            arguments += span.arguments()
+            arguments += span.arguments(self.redactor)
         key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, keys.BEGUN]
         return runs.begun(self._insist("begin", key_names, arguments))
 
@@ -165,7 +167,7 @@ class Bus:
             message,
         ]
         for closing in closings:
-            arguments += closing.arguments()
+            arguments += closing.arguments(self.redactor)
         key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue]
         return runs.closed(self._insist("end", key_names, arguments), 4)
 
@@ -173,7 +175,11 @@ class Bus:
         self, session_id: str, message_id: str, token: str, closing: runs.Closing, output: Any = None
     ) -> runs.Closed | None:
         """Closes one span of a running stage; None when it was closed before. Raises FenceLost."""
-        arguments: list[Argument] = [token, *closing.arguments(), b"" if output is None else encode(output)]
+        arguments: list[Argument] = [
+            token,
+            *closing.arguments(self.redactor),
+            b"" if output is None else encode(output),
+        ]
         reply = self._insist("close", [*keys.events(session_id), keys.run(message_id)], arguments)
         if reply[0] == b"again":
             return None
@@ -182,7 +188,7 @@ class Bus:
     def progress(self, session_id: str, message_id: str, token: str, span: str, state: State) -> int | None:
         """Writes a progress event; None when the caller does not hold the stage or the span is not open."""
         key_names = [*keys.events(session_id), keys.run(message_id)]
-        reply = self._scripts.call(self._quick, "progress", key_names, [token, span, state.fragment()])
+        reply = self._scripts.call(self._quick, "progress", key_names, [token, span, state.fragment(self.redactor)])
         return int(reply[1]) if reply[0] else None
 
     def release(
@@ -208,7 +214,7 @@ class Bus:
             wait_ms,
             self._grace_ms(),
             message,
-            state.fragment(),
+            state.fragment(self.redactor),
             state.reason or "error",
         ]
         key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, queue]
@@ -235,14 +241,14 @@ class Bus:
 
         Of `state` everything but status and text goes into the events of the open spans.
         """
-        behind_text = state.fragment().partition(b'"event_data":')
+        behind_text = state.fragment(self.redactor).partition(b'"event_data":')
         arguments: list[Argument] = [
             message_id,
             stage,
             *by,
             run_status,
             behind_text[1] + behind_text[2],
-            error.fragment(),
+            error.fragment(self.redactor),
             state.reason or "error",
         ]
         key_names = [*keys.events(session_id), keys.run(message_id), keys.DUE, keys.spans(message_id)]
@@ -297,7 +303,7 @@ class Bus:
             self.settings.stage_tries_limit,
             self._grace_ms(),
             message,
-            state.fragment(),
+            state.fragment(self.redactor),
             queue_is,
             self.settings.stage_messages_limit,
             self._longest_wait_ms(),

@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.errors import FenceLost, RunLost, StageRefused
 from pipeline.event import EPOCH_OFFSET_SECONDS, Identity, State, Status, encode
+from pipeline.redaction import Redactor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,14 +21,14 @@ class SpanStart:
     state: State
     failed_text: str
 
-    def arguments(self) -> list[bytes | str]:
+    def arguments(self, redactor: Redactor) -> list[bytes | str]:
         """As `begin.lua` takes it."""
         return [
             self.name,
             route_of(self.identity),
-            self.identity.fragment(),
-            encode(self.failed_text),
-            self.state.fragment(),
+            self.identity.fragment(redactor),
+            encode(redactor.text(self.failed_text)),
+            self.state.fragment(redactor),
         ]
 
 
@@ -40,10 +41,10 @@ class Closing:
     state: State
     took_us: int | None = None
 
-    def arguments(self) -> list[bytes | str]:
+    def arguments(self, redactor: Redactor) -> list[bytes | str]:
         """As `end.lua` takes it."""
         took = "" if self.took_us is None else str(self.took_us)
-        return [self.name, str(self.status), self.state.fragment(), took]
+        return [self.name, str(self.status), self.state.fragment(redactor), took]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -31,6 +31,8 @@ class OtlpPart:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._spans: dict[str, ExportedSpan] = {}
+        self.received = b""
+        """Every byte that was sent, unpacked."""
         part = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -53,6 +55,8 @@ class OtlpPart:
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def _keep(self, request: ExportTraceServiceRequest) -> None:
+        with self._lock:
+            self.received += request.SerializeToString()
         for resource in request.resource_spans:
             for scope in resource.scope_spans:
                 for span in scope.spans:

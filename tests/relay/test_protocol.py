@@ -160,8 +160,12 @@ BROKEN: dict[str, tuple[int, bytes]] = {
         frame(TEXT, b"x" * 2_048, final=False) + frame(CONTINUATION, b"x" * 2_049, final=False),
     ),
     "a long text of letters": (1009, frame(TEXT, "é".encode() * 2_049)),
-    "a long text in tiny pieces": (
+    "a long text in many pieces": (
         1009,
+        frame(TEXT, b"x", final=False) + frame(CONTINUATION, b"x" * 128, final=False) * 32,
+    ),
+    "a long text in more pieces than a client may send": (
+        4429,
         frame(TEXT, b"x", final=False) + frame(CONTINUATION, b"x", final=False) * 4_096,
     ),
     **{

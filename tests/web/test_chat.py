@@ -80,6 +80,7 @@ def test_the_answer_comes_in_the_seeds_shape(
         "usage": ANSWER["usage"],
     }
     assert {name: body[name] for name in expected} == expected
+    assert body["warnings"] == []
     questions = body["recommended_follow_up_questions"]
     assert [item["question"] for item in questions] == ANSWER["follow_ups"]
     assert all(0 < item["relevance_score"] <= 1 for item in questions)
@@ -236,3 +237,15 @@ def test_many_messages_at_once_are_all_accepted(server: Stack, client: httpx.Cli
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(ask, range(40))) == {202}
     assert all(len(conversations.conversation(server.store, one)) == 1 for one in session_ids)
+
+
+def test_who_writes_personal_data_is_warned(client: httpx.Client, session_id: str) -> None:
+    """Without this a user would not learn that a message should not have held a card's number; nothing is blocked."""
+    message = "My card 4111 1111 1111 1111, my mail joe@example.org"
+    headers = {"Prefer": "respond-async"}
+    for text, kinds in ((message, ["card", "email"]), ("Where is my passport?", [])):
+        reply = client.post("/chat/", json={"message": text, "session_id": session_id}, headers=headers)
+        assert reply.status_code == 202
+        assert reply.json()["warnings"] == ([{"code": "personal_data", "kinds": kinds}] if kinds else [])
+    # It is the user's own text, and stays as it was written.
+    assert client.get(f"/chat/{session_id}").json()["messages"][0]["content"] == message

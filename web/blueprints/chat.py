@@ -24,7 +24,7 @@ from web.body import parse, read_json
 from web.errors import Problem, invalid
 from web.extensions import limited_messages, limiter, requests_limit
 from web.idempotency import idempotency_key
-from web.replies import answer_json, conversation_json, json_response, message_json
+from web.replies import answer_json, conversation_json, json_response, message_json, with_warnings
 from web.schemas import ChatRequest
 from web.state import WebState, web_state
 from web.waiting import Ending, Waiter
@@ -86,20 +86,20 @@ def _chat(collection: str | None) -> Response:
                 waiter = stack.enter_context(Waiter(state, session_id, audience.message_id))
         replayed = _accept(audience, body, who.id, collection, context, key)
         if replayed is not None:
-            return _replayed(state, *replayed)
+            return _replayed(state, *replayed, body.message)
         ending = waiter.wait(state.settings.answer_deadline_seconds) if waiter else None
-        return _accepted(audience) if ending is None else _ended(audience, ending, context)
+        return _accepted(audience, body.message) if ending is None else _ended(audience, ending, context, body.message)
 
 
-def _replayed(state: WebState, session_id: str, message_id: str) -> Response:
+def _replayed(state: WebState, session_id: str, message_id: str, asked: str) -> Response:
     """The reply for a request that was made before: the same message, as far as it has come."""
     audience = Audience(session_id, message_id, None, "en")
     if "respond-async" in request.headers.get("Prefer", ""):
-        reply = _accepted(audience)
+        reply = _accepted(audience, asked)
     else:
         with Waiter(state, session_id, message_id) as waiter:
             ending = waiter.wait(state.settings.answer_deadline_seconds, at_once=True)
-        reply = _accepted(audience) if ending is None else _ended(audience, ending, Context())
+        reply = _accepted(audience, asked) if ending is None else _ended(audience, ending, Context(), asked)
     reply.headers["Idempotent-Replayed"] = "true"
     return reply
 
@@ -157,14 +157,14 @@ def _location(audience: Audience) -> str:
     return f"/chat/{audience.session_id}/messages/{audience.message_id}"
 
 
-def _accepted(audience: Audience) -> Response:
+def _accepted(audience: Audience, asked: str) -> Response:
     value = {"session_id": audience.session_id, "message_id": audience.message_id, "status": "accepted"}
-    return json_response(value, 202, {"Location": _location(audience)})
+    return json_response(with_warnings(value, asked), 202, {"Location": _location(audience)})
 
 
-def _ended(audience: Audience, ending: Ending, context: Context) -> Response:
+def _ended(audience: Audience, ending: Ending, context: Context, asked: str) -> Response:
     if ending.answer is not None:
-        return json_response(answer_json(ending.answer))
+        return json_response(with_warnings(answer_json(ending.answer), asked))
     raise Problem(
         503,
         f"answer_{ending.reason}",
@@ -270,7 +270,7 @@ def retry_message(session_id: str, message_id: str) -> Response:
         _accept(audience, body, principal().id, asked.collection, set_span_in_context(span, Context()))
     finally:
         span.end()
-    return _accepted(audience)
+    return _accepted(audience, asked.content)
 
 
 @blueprint.post("/chat/<session_id>/token")

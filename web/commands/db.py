@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from pipeline.store import migrate
+from web.commands.audited import audited
 from web.commands.opened import explained, opened
 
 
@@ -18,7 +19,9 @@ def db() -> None:
 def upgrade() -> None:
     """Bring the database to the newest schema."""
     _, store = opened()
-    before, after = migrate.upgrade(store)
+    with audited(store, "db.upgrade", "database") as details:
+        before, after = migrate.upgrade(store)
+        details |= {"from": before, "to": after}
     click.echo(f"The database is at revision {after}." if before == after else f"Migrated from {before} to {after}.")
 
 

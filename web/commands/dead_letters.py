@@ -10,6 +10,7 @@ import click
 
 from pipeline.store import Store, dead_letters
 from pipeline.store.recording import retry as store_again
+from web.commands.audited import audited
 from web.commands.opened import explained, opened
 
 
@@ -64,7 +65,9 @@ def retry(entry_id: tuple[str, ...], every: bool) -> None:
 def _retried(store: Store, entry_id: str) -> bool:
     """Whether the letter is stored now; says so in one sentence."""
     try:
-        reason = store_again(store, entry_id)
+        with audited(store, "dead-letters.retry", "dead_letter", entry_id) as details:
+            reason = store_again(store, entry_id)
+            details["stored"] = reason is None
     except KeyError:
         click.echo(f"{entry_id}: there is no such dead letter.")
         return False

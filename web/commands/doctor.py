@@ -14,10 +14,11 @@ from pipeline.errors import SettingError
 
 @click.command()
 @click.option("--json", "as_json", is_flag=True, help="Write one JSON object instead of lines.")
-def doctor(as_json: bool) -> None:
+@click.option("--security", is_flag=True, help="Look at what makes this installation safe or unsafe instead.")
+def doctor(as_json: bool, security: bool) -> None:
     """Say what is wrong, one line each with the mend; status 1 when something does not work."""
     # Here, since it loads Celery and the document index, which nothing else under this door needs.
-    from web.doctor.examination import examine
+    from web.doctor.examination import examine, examine_security
     from web.doctor.lines import Level, fault
 
     try:
@@ -26,7 +27,7 @@ def doctor(as_json: bool) -> None:
         settings = settings_table.Settings()
         lines = [fault("settings", str(error), "correct that setting")]
     else:
-        lines = examine(settings)
+        lines = examine_security(settings) if security else examine(settings)
     hide = settings.hide_secrets
     lines = [dataclasses.replace(line, found=hide(line.found), mend=hide(line.mend)) for line in lines]
     worst = max((line.level for line in lines), key=list(Level).index)

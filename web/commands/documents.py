@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from pipeline import settings as settings_table
-from web.commands.opened import explained
+from web.commands.audited import audited
+from web.commands.opened import explained, opened
 
 _NAME_CHARACTERS = 36
 
@@ -26,8 +27,11 @@ def add(path: Path, collection: str, sample: bool) -> None:
     """Index a file or a folder (txt, md, html)."""
     from tasks import documents as index
 
-    settings = settings_table.load()
-    with click.progressbar(length=1, label=f"Indexing {collection}", item_show_func=lambda name: name) as bar:
+    settings, store = opened()
+    with (
+        audited(store, "documents.add", "collection", collection) as details,
+        click.progressbar(length=1, label=f"Indexing {collection}", item_show_func=lambda name: name) as bar,
+    ):
 
         def show(done: int, total: int, name: str) -> None:
             bar.length = total
@@ -35,6 +39,7 @@ def add(path: Path, collection: str, sample: bool) -> None:
 
         report = index.add(settings, collection, path, show, mirror=sample)
         bar.finish()
+        details |= {"added": report.added, "replaced": report.replaced, "removed": report.removed}
     # Among the samples are pictures for people; that they are skipped is no news.
     skipped = [] if sample else report.skipped
     click.echo(
@@ -72,7 +77,10 @@ def remove(collection: str, path: str | None, yes: bool) -> None:
 
     if path is None and not yes:
         click.confirm(f"Remove the whole collection {collection} from the index?", abort=True)
-    gone, chunks = index.remove(settings_table.load(), collection, path)
+    settings, store = opened()
+    with audited(store, "documents.remove", "collection", collection) as details:
+        gone, chunks = index.remove(settings, collection, path)
+        details |= {"path": path, "documents": gone}
     if not gone:
         raise click.ClickException("There is no such document or collection in the index.")
     click.echo(f"{gone} documents with {chunks} chunks removed from {collection}")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import click
 
+from pipeline.settings import Settings
+from pipeline.store import Store
 from pipeline.store import events as stored
 from pipeline.store.retention import apply_retention, cleanup_older_than
+from web.commands.audited import audited
 from web.commands.dead_letters import letters
 from web.commands.export import export
 from web.commands.opened import explained, opened
@@ -53,9 +56,22 @@ def _hours(_context: click.Context, _parameter: click.Parameter, value: float | 
 def cleanup(hours: float | None, dry_run: bool) -> None:
     """Delete chat events older than --hours; without it, what every category's retention says."""
     settings, store = opened()
+    if dry_run:
+        _clean_up(settings, store, hours, True)
+        return
+    with audited(store, "events.cleanup", "events") as details:
+        details["hours"] = hours
+        details["deleted"] = _clean_up(settings, store, hours, False)
+
+
+def _clean_up(settings: Settings, store: Store, hours: float | None, dry_run: bool) -> int:
+    """Deletes, or only counts; says so, and gives how many."""
     word = "would be deleted" if dry_run else "deleted"
     if hours is not None:
-        click.echo(f"{cleanup_older_than(store, hours, dry_run)} chat events older than {hours:g} h {word}")
-        return
-    for category, count in apply_retention(store, settings, dry_run).items():
+        found = cleanup_older_than(store, hours, dry_run)
+        click.echo(f"{found} chat events older than {hours:g} h {word}")
+        return found
+    counts = apply_retention(store, settings, dry_run)
+    for category, count in counts.items():
         click.echo(f"{count:>10}  {category} events {word}")
+    return sum(counts.values())

@@ -8,6 +8,7 @@ import click
 
 from pipeline.event import Category
 from pipeline.store import exporting
+from web.commands.audited import audited
 from web.commands.opened import explained, opened
 
 
@@ -26,6 +27,10 @@ def export(
     """Write stored events to standard output, one JSON object a line, by ascending id."""
     _, store = opened()
     out = sys.stdout.buffer
-    for event in exporting.stored_events(store, after, limit, exporting.Chosen(session_id, message_id, categories)):
-        out.write(event.wire + b"\n")
-    out.flush()
+    chosen = exporting.Chosen(session_id, message_id, categories)
+    with audited(store, "events.export", "events", session_id or message_id) as details:
+        details |= {"after": after, "limit": limit, "categories": list(categories), "events": 0}
+        for event in exporting.stored_events(store, after, limit, chosen):
+            out.write(event.wire + b"\n")
+            details["events"] += 1
+        out.flush()

@@ -14,6 +14,7 @@ import click
 from pipeline import settings as settings_table
 from pipeline.settings import Settings
 from pipeline.store import Store, open_store
+from web.commands.audited import audited
 from web.commands.opened import explained
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ def verify(session_id: str | None, since_hours: float | None, closing: bool, as_
         for finding in verification.findings():
             counts[finding.kind] += 1
             _show(finding, as_json)
-        closed = _close(bus, store, verification, as_json) if closing else 0
+        closed = 0
+        if closing:
+            with audited(store, "events.verify-close", "events", session_id) as details:
+                details["events"] = closed = _close(bus, store, verification, as_json)
     finally:
         store.close()
         bus.close_connections()

@@ -6,6 +6,7 @@ need it are left out: their lines would only repeat it.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import queue
@@ -15,9 +16,10 @@ from collections.abc import Callable, Sequence
 
 from pipeline.bus.inspect import Inspection
 from pipeline.errors import SettingError, SpanfeedError
+from pipeline.redaction import redactor_of
 from pipeline.settings import Settings
 from pipeline.store import inspect, open_store
-from web.doctor import broker, clocks, database, folder, handlers, recorder, server
+from web.doctor import broker, clocks, database, folder, handlers, recorder, security, server
 from web.doctor.lines import Level, Line, fault, ok, warning
 from web.doctor.patient import Patient
 from web.up.launch import connected
@@ -56,6 +58,30 @@ THEN = (
     Check("documents", folder.documents),
     Check("page", folder.page),
 )
+
+
+SECURITY = (
+    Check("secrets", security.secret_values),
+    Check("keys", folder.secrets),
+    Check("home folder", security.home_folder),
+    Check("doors", security.doors),
+    Check("servers", security.servers),
+    Check("flower", security.flower),
+    Check("content", security.content),
+    Check("audit trail", security.audit_trail),
+)
+
+
+def examine_security(given: Settings) -> list[Line]:
+    """Looks at what makes this installation safe or unsafe; no server needs to run but the database."""
+    settings = given
+    with contextlib.suppress(SettingError):
+        settings = connected(given)
+    try:
+        redactor_of(settings)
+    except SettingError as error:
+        return [fault("redaction", str(error), "correct that setting")]
+    return look_at(Patient(settings, None, open_store(settings)), SECURITY, _THEN_SECONDS)
 
 
 def examine(given: Settings) -> list[Line]:

@@ -13,7 +13,16 @@ from web.doctor.patient import Patient
 
 _ROOM_WARNING_BYTES = 1024**3
 _ROOM_FAULT_BYTES = 100 * 1024**2
-_SECRETS = ("api_key", "key_pepper", "secret_key", "flower_password", "redis/password", "redis/redis.conf")
+_SECRETS = (
+    "api_key",
+    "key_pepper",
+    "secret_key",
+    "audit_key",
+    "audit_anchors",
+    "flower_password",
+    "redis/password",
+    "redis/redis.conf",
+)
 _PAGE = Path(__file__).parents[1] / "static" / "app" / "index.html"
 
 
