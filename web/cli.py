@@ -66,15 +66,24 @@ def record() -> None:
 @click.option(
     "--number", type=click.IntRange(min=0), default=0, help="Which of the relays this is; the first one is 0."
 )
+@click.option("--replace", is_flag=True, help="Have the relay that runs start its successor, and wait for that.")
+@click.option("--kept", is_flag=True, help="Given by a relay to its successor: its parent looks after it.")
 @explained
-def relay(number: int) -> None:
-    """Serve the open feeds whose sockets web processes hand over, until told to stop."""
+def relay(number: int, replace: bool, kept: bool) -> None:
+    """Serve the open feeds whose sockets web processes hand over, until told to stop.
+
+    Takes over the feeds of the relay that runs already.
+    """
     from web.relay.process import run_until_signal
+    from web.relay.replacing import replaced
     from web.relay.sockets import are_possible
 
     if not are_possible():
         raise SettingError("A relay needs Linux; without one, threads of the web processes serve the feeds")
-    run_until_signal(_load(), number)
+    if replace:
+        click.echo(replaced(_load(), number))
+    else:
+        run_until_signal(_load(), number, kept)
 
 
 @main.command()

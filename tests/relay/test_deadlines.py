@@ -28,3 +28,14 @@ def test_who_is_added_again_waits_anew() -> None:
     deadlines.discard("a")
     deadlines.discard("never there")
     assert deadlines.next(99.0) == 99.0
+
+
+def test_who_has_waited_elsewhere_is_due_in_time() -> None:
+    """Without this a client that another relay takes over would be told later than others that its feed lives."""
+    deadlines: Deadlines[str] = Deadlines(10.0)
+    deadlines.add("here", 5.0)
+    deadlines.add("moved", 1.0)
+    deadlines.add("later", 6.0)
+    assert deadlines.next(99.0) == 11.0
+    assert deadlines.take_due(11.0) == ["moved"]
+    assert deadlines.take_due(20.0) == ["here", "later"]

@@ -134,18 +134,17 @@ def test_a_relay_that_hangs_holds_nobody_up(relayed: Stack, relayed_bus: Bus, se
         os.kill(relayed.processes["relay"].pid, signal.SIGCONT)
 
 
-def test_the_next_relay_takes_the_door_over(relayed: Stack, relayed_bus: Bus, session_id: str) -> None:
+def test_the_next_relay_takes_everything_over(relayed: Stack, relayed_bus: Bus, session_id: str) -> None:
     """Without this a relay could not be replaced without a moment in which none is there."""
     with relayed.feed(session_id) as old:
         first = relayed.processes.pop("relay")
         relayed.start_relay()
         with relayed.feed(session_id) as new:
-            first.send_signal(signal.SIGTERM)
-            with pytest.raises(ConnectionClosed):
-                old.next(5)
-            assert first.wait(5) == 0
+            assert first.wait(10) == 0
             [event_id] = emit(relayed_bus, session_id)
-            assert _until(new, event_id) == [event_id]
+            assert _until(old, event_id) == _until(new, event_id) == [event_id]
+            old.socket.send("ping")
+            old.until(lambda frame: frame["type"] == "text")
         with relayed.feed(session_id, after=0) as again:
             assert _until(again, event_id) == [event_id]
     assert "no relay answers" not in relayed.log("web")

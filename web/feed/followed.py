@@ -12,6 +12,7 @@ from pipeline.bus import Frame
 from web.feed import texts
 from web.feed.history import wanted_frame
 from web.feed.past import Answer, Beginning, Page
+from web.feed.states import SessionState
 from web.feed.transports import BY_NAME
 from web.feed.wish import EVERYTHING, Wish
 
@@ -52,6 +53,28 @@ class Followed:
         self.greeted = False
         self.catch_up_at: float | None = None
         """From when on the next page of the past is wanted."""
+
+    @classmethod
+    def of(cls, state: SessionState, now: float) -> Followed:
+        """Goes on where another process was."""
+        made = cls(state.wish, state.further, state.owner, state.expires_at)
+        made.last_id, made.epoch, made.greeted = state.last_id, state.epoch, state.greeted
+        made.catch_up_at = now if state.catches_up else None
+        return made
+
+    @property
+    def state(self) -> SessionState:
+        """Enough to go on in another process."""
+        return SessionState(
+            self.wish,
+            self.further,
+            self.owner,
+            self.expires_at,
+            self.last_id,
+            self.epoch,
+            self.greeted,
+            self.catch_up_at is not None,
+        )
 
     @property
     def is_live(self) -> bool:

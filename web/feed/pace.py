@@ -14,6 +14,18 @@ class Pace:
         self._left = self._burst
         self._at = now
 
+    @property
+    def state(self) -> tuple[float, float]:
+        """How many words are left, and when that was counted."""
+        return self._left, self._at
+
+    @classmethod
+    def of(cls, per_second: float, burst: float, state: tuple[float, float]) -> Pace:
+        """Goes on where another one was."""
+        made = cls(per_second, burst, state[1])
+        made._left = min(state[0], made._burst)
+        return made
+
     def allows(self, now: float) -> bool:
         """Whether one more is allowed; it is counted then."""
         self._left = min(self._burst, self._left + (now - self._at) * self._per_second)

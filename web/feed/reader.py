@@ -14,9 +14,10 @@ from web.feed.followed import Followed
 from web.feed.inbound import Breach, Inbound, Said
 from web.feed.pace import Pace
 from web.feed.past import Beginning
+from web.feed.states import ReaderState
 from web.feed.terms import Terms
 from web.feed.transports import BY_NAME, WEBSOCKET
-from web.feed.wish import Wish
+from web.feed.wish import EVERYTHING, Wish
 from web.policy import Scope
 
 OUT_LIMIT_BYTES = 262_144
@@ -61,6 +62,41 @@ class Reader:
         self.progress_at = self.heard_at = self.quiet_since = now
         """When it last took something, said something, sent any byte."""
         self.expires_at = moment_of(rights.expires_at, now)
+
+    # Going on in another process
+
+    @classmethod
+    def of(cls, state: ReaderState, terms: Terms, now: float) -> Reader:
+        """Goes on where another process was. Raises KeyError when there is no such transport."""
+        made = cls(Wish("", None, None, EVERYTHING, state.transport), state.rights, terms, now)
+        made.followed = [Followed.of(one, now) for one in state.sessions]
+        made.out += state.out
+        made.begun, made.bus_away, made._awaits_pong = state.begun, state.bus_away, state.awaits_pong
+        made.progress_at, made.heard_at, made.quiet_since = state.progress_at, state.heard_at, state.quiet_since
+        made.expires_at = state.expires_at
+        if state.inbound is not None:
+            left = state.inbound.words_left, state.inbound.counted_at
+            pace = Pace.of(terms.frames_per_second, terms.frames_burst, left)
+            made._inbound = Inbound.of(terms.frame_limit_bytes, pace, state.inbound)
+        return made
+
+    @property
+    def state(self) -> ReaderState:
+        """Enough to go on in another process; not for a reader that is `closing`."""
+        return ReaderState(
+            self.transport.name,
+            self.rights,
+            tuple(one.state for one in self.followed),
+            None if self._inbound is None else self._inbound.state,
+            bytes(self.out),
+            self.begun,
+            self.bus_away,
+            self._awaits_pong,
+            self.progress_at,
+            self.heard_at,
+            self.quiet_since,
+            self.expires_at,
+        )
 
     # What is asked of whoever serves it
 

@@ -59,6 +59,17 @@ class Seats:
             self.taken += 1
         return None
 
+    def move_in(self, claim: Claim) -> None:
+        """Counts a feed that has a place elsewhere already; limits are not asked. Raises KeyError as `take`."""
+        with self._lock:
+            self._counts.update(self._limits(claim).keys())
+            self.taken += 1
+
+    def join_anyway(self, session_id: str) -> None:
+        """Counts it for a further session that it follows already."""
+        with self._lock:
+            self._counts["session", session_id] += 1
+
     def give_back(self, claim: Claim) -> None:
         """Returns a place."""
         with self._lock:

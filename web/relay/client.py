@@ -11,12 +11,13 @@ from web.feed.followed import Followed
 from web.feed.reader import Reader
 from web.feed.requests import Subscribe
 from web.feed.seats import Claim
+from web.relay.kept import Kept
 
 
 class Topic:
     """A session's channel and who reads it here."""
 
-    __slots__ = ("away", "channel", "confirmed", "members")
+    __slots__ = ("away", "channel", "confirmed", "kept", "members")
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
@@ -25,6 +26,13 @@ class Topic:
         """Whether Redis sends what is announced on it."""
         self.away = False
         """Whether Redis was lost since."""
+        self.kept: Kept | None = None
+        """What is kept for clients who are on their way here."""
+
+    @property
+    def is_there(self) -> bool:
+        """Whether Redis has ever confirmed it: what was missed can be read only then, or something is missed again."""
+        return self.confirmed or self.away
 
 
 class Client:

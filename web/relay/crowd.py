@@ -30,6 +30,7 @@ from web.relay.deadlines import Deadlines
 from web.relay.errands import Errands
 from web.relay.expiries import Expiries
 from web.relay.further import Further
+from web.relay.moves import Hooks, Moves
 from web.relay.postman import Postman
 from web.relay.topics import Topics
 
@@ -66,6 +67,8 @@ class Crowd:
         self._silent: Deadlines[Client] = Deadlines(settings.feed_keepalive_seconds)
         self._quiet: Deadlines[Client] = Deadlines(self._terms.ping_seconds)
         self._expiries: Expiries[Client] = Expiries(time.monotonic())
+        hooks = Hooks(self._enter, self._forget, self._postman.begin, self._further.ask)
+        self.moves = Moves(self._terms, self._topics, seats, self._queue_limit_bytes, hooks)
 
     @property
     def channels(self) -> Iterable[str]:
@@ -113,13 +116,18 @@ class Crowd:
         """Takes a client in, whose place is taken already. Raises OSError when the system has no room for it."""
         now = time.monotonic()
         client = Client(sock, Reader(wish, rights, self._terms, now), claim, read_ahead)
+        self._enter(client)
+        self._follow(client, client.reader.followed[0])
+
+    def _enter(self, client: Client) -> None:
         # What it says is heard once it was greeted.
         self._epoll.register(client.descriptor, 0)
         self.clients[client.descriptor] = client
-        self._silent.add(client, now)
+        self._silent.add(client, client.reader.heard_at)
         if client.reader.transport is WEBSOCKET:
-            self._quiet.add(client, now)
-        self._follow(client, client.reader.followed[0])
+            self._quiet.add(client, client.reader.quiet_since)
+        self._expiries.set(client, client.reader.next_expiry)
+        self._due[client] = None
 
     def _follow(self, client: Client, followed: Followed) -> None:
         self._postman.begin(self._topics.join(client, followed))
@@ -127,12 +135,14 @@ class Crowd:
         self._due[client] = None
 
     def _drop(self, client: Client) -> None:
-        if client.gone:
-            return
+        if not client.gone:
+            self._forget(client)
+            client.sock.close()
+
+    def _forget(self, client: Client) -> None:
         client.gone = True
         del self.clients[client.descriptor]
         self._epoll.unregister(client.descriptor)
-        client.sock.close()
         for following in tuple(client.followings):
             self._leave(following)
         self._postman.forget(client)
@@ -208,6 +218,7 @@ class Crowd:
 
     def miss_all(self) -> None:
         """Has everybody read the past: the log has begun anew, and each looks what that means for what it has read."""
+        self._topics.miss_kept()
         for client in self.clients.values():
             for following in client.followings:
                 self._miss(following)
@@ -234,6 +245,8 @@ class Crowd:
         topic = self._topics.get(channel)
         if topic is None:
             return
+        if topic.kept is not None:
+            topic.kept.add(announced)
         ids = [frame.id for frame in announced if frame.id]
         says_more = len(ids) < len(announced)
         encoded: dict[tuple[Transport, bool], bytes] = {}

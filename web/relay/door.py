@@ -16,34 +16,52 @@ from web.relay import orders, sockets
 logger = logging.getLogger(__name__)
 _DESCRIPTORS_LIMIT = 4
 _ACCEPTED_LIMIT = 64
+_PREDECESSOR_SECONDS = 1.0
 Admit = Callable[[socket.socket, Wish, Rights, Claim, bytes], None]
 
 
 class Visitor:
-    """A web process's connection, for one socket."""
+    """A web process's connection, for one socket; or a successor's, for all of them."""
 
-    __slots__ = ("claim", "connection")
+    __slots__ = ("claim", "connection", "succeeds")
 
     def __init__(self, connection: socket.socket) -> None:
         self.connection = connection
         self.claim: Claim | None = None
         """For whom a place is kept."""
+        self.succeeds: str | None = None
+        """Of which version the relay is that wants all clients."""
 
 
 class Door:
-    """The listening socket and who has come in; every call returns at once."""
+    """The listening socket, once it is open, and who has come in; every call returns at once."""
 
-    def __init__(self, place: Path, name: str, seats: Seats, admit: Admit) -> None:
-        self._path = place / name
+    def __init__(self, place: Path, name: str, seats: Seats, admit: Admit, figures: Callable[[], bytes]) -> None:
+        self._place = place
+        self._name = name
         self._seats = seats
         self._admit = admit
-        self.listener = sockets.listening(place, name)
-        self._inode = self._path.stat().st_ino
+        self._figures = figures
+        self.listener: socket.socket | None = None
+        self._inode = 0
+
+    def predecessor(self) -> socket.socket | None:
+        """A connection to the relay that is there, if one is."""
+        try:
+            return sockets.connected(self._place, self._name, _PREDECESSOR_SECONDS)
+        except OSError:
+            return None
+
+    def open(self) -> socket.socket:
+        """Lets everybody in from now on, in place of whoever did before. Raises OSError."""
+        self.listener = sockets.listening(self._place, self._name)
+        self._inode = (self._place / self._name).stat().st_ino
+        return self.listener
 
     def accept(self) -> list[Visitor]:
         """Who has come."""
         found: list[Visitor] = []
-        while len(found) < _ACCEPTED_LIMIT:
+        while self.listener is not None and len(found) < _ACCEPTED_LIMIT:
             try:
                 connection, _ = self.listener.accept()
             except BlockingIOError:
@@ -71,6 +89,12 @@ class Door:
         given = [socket.socket(fileno=descriptor) for descriptor in descriptors]
         try:
             if not message or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
+                return False
+            visitor.succeeds = None if visitor.claim or given else orders.read_succession(message)
+            if visitor.succeeds is not None:
+                return True
+            if message == orders.FIGURES:
+                visitor.connection.send(self._figures())
                 return False
             if visitor.claim is None:
                 return not given and self._promise(visitor, message)
@@ -111,8 +135,12 @@ class Door:
 
     def close(self) -> None:
         """Lets nobody in any more."""
+        if self.listener is None:
+            return
         self.listener.close()
+        self.listener = None
         # A successor may listen there already.
+        path = self._place / self._name
         with contextlib.suppress(FileNotFoundError):
-            if self._path.stat().st_ino == self._inode:
-                self._path.unlink()
+            if path.stat().st_ino == self._inode:
+                path.unlink()

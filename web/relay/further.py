@@ -78,7 +78,12 @@ class Further:
         if len(names | {session_id}) > max(self._sessions_limit, len(names)):
             client.reader.tell(texts.refused(session_id, "too_many"), now)
             return
-        client.asking = (*others, asked)
+        client.asking = others
+        self.ask(client, asked)
+
+    def ask(self, client: Client, asked: Subscribe) -> None:
+        """Finds out whether a client may follow a session, and has it follow it then."""
+        client.asking = (*client.asking, asked)
         rights = client.reader.rights
         self._errands.ask(
             lambda: self._admission.judge(rights, asked), lambda result: self._judged(client, asked, result)

@@ -8,6 +8,9 @@ One connection (Unix, SOCK_SEQPACKET, so that a message stays whole) hands over 
     relay  → web     TAKEN, before it writes to the socket
 
 As long as the connection lives a place is kept. Without TAKEN the socket is still the web process's.
+
+Whoever asks for FIGURES is given what the relay has counted, as JSON. A relay that begins asks the one that is there
+for its clients: see `web.relay.parcels`.
 """
 
 from __future__ import annotations
@@ -26,7 +29,9 @@ from web.feed.wish import Wish
 
 YES = b"yes"
 TAKEN = b"taken"
+FIGURES = b"figures"
 MESSAGE_LIMIT_BYTES = 65_536
+_SUCCESSION = b"succession "
 
 
 def name_of(number: int) -> str:
@@ -52,6 +57,16 @@ def read_ask(message: bytes) -> Claim:
     if not is_session_id(claim.session_id) or claim.kind not in BY_NAME:
         raise ValueError("no session, or no transport")
     return claim
+
+
+def succession(version: str) -> bytes:
+    """The question of a relay's successor, which reads luggage of this version."""
+    return _SUCCESSION + version.encode()
+
+
+def read_succession(message: bytes) -> str | None:
+    """The successor's version; None for another question."""
+    return message.removeprefix(_SUCCESSION).decode(errors="replace") if message.startswith(_SUCCESSION) else None
 
 
 def order(wish: Wish, rights: Rights, read_ahead: bytes) -> bytes:

@@ -131,6 +131,8 @@ class Postman:
     def _fill_from(self, client: Client, following: Following) -> bool:
         """Takes what waits of one session; True when there may be more."""
         reader, followed, now = client.reader, following.followed, time.monotonic()
+        if not following.topic.is_there:
+            return False
         if not followed.greeted:
             if following.topic.confirmed:
                 session_id = followed.wish.session_id

@@ -16,6 +16,7 @@ from web.feed.past import Past
 from web.feed.seats import Seats
 from web.relay import orders, sockets
 from web.relay.door import Door
+from web.relay.heir import Heir
 from web.relay.reactor import Reactor
 
 logger = logging.getLogger(__name__)
@@ -23,19 +24,35 @@ _OTHER_DESCRIPTORS = 256
 _COLLECT_EVERY_OBJECTS = 50_000
 
 
-def run_until_signal(settings: Settings, number: int = 0) -> None:
-    """Serves feeds until SIGTERM or SIGINT. Raises OSError when the socket cannot be made."""
+def run_until_signal(settings: Settings, number: int = 0, kept: bool = False) -> None:
+    """Serves feeds until SIGTERM or SIGINT, or until a successor has taken them over; SIGHUP starts one.
+
+    `kept`: the parent is `web.relay.keeper`. Raises OSError when the socket cannot be made.
+    """
+    # A keeper has blocked them.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
     bus, store = open_bus(settings), open_store(settings)
     seats = Seats(settings, _places(settings.relay_sockets_limit))
-    reactor = Reactor(settings, Past(settings, bus, store), Admission(settings, store), seats)
-    door = Door(sockets.folder(settings.home_path), orders.name_of(number), seats, reactor.crowd.admit)
+    reactor = Reactor(settings, Past(settings, bus, store), Admission(settings, store), seats, f"relay {number}")
+    heir = Heir(kept)
+    door = Door(sockets.folder(settings.home_path), orders.name_of(number), seats, reactor.crowd.admit, reactor.figures)
     for stop in (signal.SIGTERM, signal.SIGINT):
         signal.signal(stop, lambda *_: reactor.stop())
+    signal.signal(signal.SIGHUP, lambda *_: reactor.soon(lambda: _replace(reactor, heir)))
     # Clients are many objects and no garbage: looking for some in them would stop the loop for long.
     gc.freeze()
     gc.set_threshold(_COLLECT_EVERY_OBJECTS, 20, 20)
-    logger.info("relay %d serves feeds", number)
-    reactor.run(door)
+    if reactor.run(door, failed=heir.end) is not None:
+        bus.close_connections()
+        store.close()
+        heir.keep_if_alive()
+    else:
+        heir.end()
+
+
+def _replace(reactor: Reactor, heir: Heir) -> None:
+    if not reactor.succession.is_under_way:
+        heir.start()
 
 
 def _places(wanted: int) -> int:

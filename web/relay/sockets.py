@@ -40,6 +40,12 @@ def peer_is_us(connection: socket.socket) -> bool:
     return bool(_CREDENTIALS.unpack(given)[1] == os.getuid())
 
 
+def peer_process(connection: socket.socket) -> int:
+    """The id of the process at the other end; of one that listens: of who began to."""
+    given = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    return int(_CREDENTIALS.unpack(given)[0])
+
+
 def connected(place: Path, name: str, timeout_seconds: float) -> socket.socket:
     """A connection to whoever listens there. Raises OSError."""
     connection = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)

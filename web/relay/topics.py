@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from pipeline.bus.keys import session_channel
 from web.feed.followed import Followed
 from web.relay.client import Client, Following, Topic
+from web.relay.kept import Kept
 
 
 class Topics:
@@ -15,6 +16,8 @@ class Topics:
     def __init__(self, changed: Callable[[str, bool], None]) -> None:
         self._changed = changed
         self._topics: dict[str, Topic] = {}
+        self._kept: dict[str, None] = {}
+        """The channels that are kept for clients on their way; see `web.relay.moves`."""
 
     @property
     def channels(self) -> Iterable[str]:
@@ -27,28 +30,62 @@ class Topics:
 
     def join(self, client: Client, followed: Followed) -> Following:
         """Has a client follow a session."""
-        channel = session_channel(followed.wish.session_id)
-        topic = self._topics.get(channel) or Topic(channel)
+        topic = self._topic(session_channel(followed.wish.session_id))
         following = Following(client, followed, topic)
         topic.members[following] = None
         client.followings.append(following)
-        if channel not in self._topics:
-            self._topics[channel] = topic
-            self._changed(channel, True)
         return following
+
+    def _topic(self, channel: str) -> Topic:
+        topic = self._topics.get(channel)
+        if topic is None:
+            topic = self._topics[channel] = Topic(channel)
+            self._changed(channel, True)
+        return topic
 
     def leave(self, following: Following) -> None:
         """Has a client follow a session no more."""
         following.gone = True
         following.client.followings.remove(following)
         topic = following.topic
-        if topic.members.pop(following, 0) is None and not topic.members:
+        if topic.members.pop(following, 0) is None:
+            self._leave_if_unread(topic)
+
+    def _leave_if_unread(self, topic: Topic) -> None:
+        if not topic.members and topic.kept is None:
             del self._topics[topic.channel]
             self._changed(topic.channel, False)
+
+    def keep(self, channel: str, kept: Kept) -> None:
+        """Keeps what is announced on a channel from now on, in what is given, unless it is kept already."""
+        topic = self._topic(channel)
+        if topic.kept is None:
+            topic.kept = kept
+            self._kept[channel] = None
+
+    def keep_no_more(self) -> None:
+        """Keeps nothing any more."""
+        kept, self._kept = self._kept, {}
+        for channel in kept:
+            self._topics[channel].kept = None
+            self._leave_if_unread(self._topics[channel])
+
+    @property
+    def awaits_kept(self) -> bool:
+        """Whether Redis has yet to confirm a channel that is kept."""
+        return any(not self._topics[channel].confirmed for channel in self._kept)
+
+    def miss_kept(self) -> None:
+        """Something may have been announced that was not kept."""
+        for channel in self._kept:
+            kept = self._topics[channel].kept
+            if kept is not None:
+                kept.miss()
 
     def lose(self) -> list[Following]:
         """Redis is lost: nothing is followed any more. Gives whom that touches."""
         touched: list[Following] = []
+        self.miss_kept()
         for topic in self._topics.values():
             topic.confirmed, topic.away = False, True
             touched += topic.members
