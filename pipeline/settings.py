@@ -86,6 +86,9 @@ class Settings:
     open_feeds: bool = _setting(
         False, "SPANFEED_OPEN_FEEDS", "A session's WebSocket is open to whoever knows its uuid4 id."
     )
+    metrics_public: bool = _setting(
+        False, "SPANFEED_METRICS_PUBLIC", "GET /metrics is open to everybody; else it needs a key with all scopes."
+    )
     allowed_origins: str = _setting(
         "", "SPANFEED_ALLOWED_ORIGINS", "Other origins whose pages may connect, separated by commas."
     )

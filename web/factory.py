@@ -18,7 +18,7 @@ from pipeline.unified import EventSystem, event_router
 from pipeline.unified.rules import load_rules
 from web import auth, cors, errors, extensions, headers, limits
 from web.administrators import Administrators
-from web.blueprints import chat, custom_events, event_types, events, health, keys, login, page, stream
+from web.blueprints import chat, custom_events, event_types, events, health, keys, login, metrics, page, stream
 from web.blueprints import feed as feed_routes
 from web.cli import register_commands
 from web.event_types import EventTypes
@@ -72,19 +72,17 @@ def make_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     bus, store = open_bus(settings), open_store(settings)
-    set_state(
-        app,
-        WebState(
-            settings=settings,
-            bus=bus,
-            store=store,
-            tracing=Tracing(settings, component="web"),
-            listener=Listener(bus),
-            doors=auth.Doors(settings, KeyRing(settings, store), Administrators(settings, store)),
-            events=EventSystem(event_router, settings, bus),
-            event_types=EventTypes(settings, store),
-        ),
+    state = WebState(
+        settings=settings,
+        bus=bus,
+        store=store,
+        tracing=Tracing(settings, component="web"),
+        listener=Listener(bus),
+        doors=auth.Doors(settings, KeyRing(settings, store), Administrators(settings, store)),
+        events=EventSystem(event_router, settings, bus),
+        event_types=EventTypes(settings, store),
     )
+    set_state(app, state)
     if settings.open_feeds:
         app.logger.warning("SPANFEED_OPEN_FEEDS is on: a session's feed is open to whoever knows its id")
     errors.register(app)
@@ -93,6 +91,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     auth.register(app)
     limits.register(app)
     extensions.register(app)
+    metrics.add_to(app, state)
     for routes in (chat, events, feed_routes, stream, custom_events, event_types, health, page, keys, login):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)

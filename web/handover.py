@@ -15,6 +15,7 @@ from typing import Any
 from pipeline.settings import Settings
 from web.access import Rights
 from web.feed.seats import Claim, Full
+from web.feed.tally import tally
 from web.feed.wish import Wish
 from web.relay import orders, sockets
 
@@ -51,9 +52,11 @@ class Seat:
             # connection then ends, comes back.
             answer = orders.TAKEN
         except OSError:
+            tally.count("handover:failed")
             return False
         finally:
             self.close()
+        tally.count("handover:done" if answer == orders.TAKEN else "handover:failed")
         if answer != orders.TAKEN:
             return False
         _replace(sock)
@@ -110,6 +113,7 @@ class Relays:
 
     def _remember(self, error: OSError) -> None:
         now = time.monotonic()
+        tally.count("handover:no_relay")
         with self._lock:
             if isinstance(error, TimeoutError):
                 # Whoever hangs would make every handshake wait.

@@ -41,6 +41,17 @@ class Bus:
         deadline = self.settings.script_deadline_seconds
         return self._scripts.insist(self._stage, script, key_names, arguments, deadline)
 
+    def queue_lengths(self, queues: Sequence[str]) -> dict[str, int]:
+        """How many messages wait in Celery's queues, where this Redis is its broker."""
+
+        def ask() -> list[Any]:
+            with self._stage.pipeline(transaction=False) as pipe:
+                for queue in queues:
+                    pipe.llen(queue)
+                return list(pipe.execute())
+
+        return dict(zip(queues, asking(ask), strict=True))
+
     # Events
 
     def append(

@@ -208,6 +208,13 @@ class Log:
         note = asking(lambda: self._client.getdel(keys.ALARM))
         return None if note is None else note.decode()
 
+    def stored(self) -> int | None:
+        """How many entries recorders have stored since the log began; None where Redis does not count them."""
+        for group in self._joined(lambda: self._client.xinfo_groups(keys.LOG)):
+            if group["name"] == keys.RECORDERS.encode() and group.get("entries-read") is not None:
+                return int(group["entries-read"]) - int(group["pending"])
+        return None
+
     def backlog(self) -> int:
         """How many entries wait to be stored, as far as Redis can tell."""
         groups = self._joined(lambda: self._client.xinfo_groups(keys.LOG))

@@ -137,7 +137,7 @@ def test_a_feed_ends_with_its_token() -> None:
     assert not talk.reader.closing
     talk.pass_time(2)
     assert talk.closed() == 4401
-    assert talk.tally["closed_4401"] == 1
+    assert talk.tally["closed:4401"] == 1
 
 
 def test_a_stream_says_that_its_token_has_ended() -> None:

@@ -29,6 +29,7 @@ from web.feed.past import Past
 from web.feed.reader import Reader
 from web.feed.seats import Seats
 from web.feed.sessions import Sessions
+from web.feed.tally import tally
 from web.feed.terms import Terms
 from web.feed.wish import Wish
 
@@ -72,6 +73,7 @@ class Connection:
     def run(self) -> None:
         """Serves the client until it goes, is too slow, or the server ends."""
         client_socket.prepare(self._socket)
+        tally.count(f"opened:{self._reader.transport.name}")
         try:
             with closing.telling(self._wake), contextlib.closing(self._sessions):
                 self._sessions.open(self._reader.followed[0], time.monotonic())
@@ -83,6 +85,7 @@ class Connection:
         except (OSError, LocalProtocolError, RemoteProtocolError) as error:
             logger.debug("a feed ended: %s", type(error).__name__)
         finally:
+            tally.count(f"ended:{self._reader.transport.name}")
             os.close(self._wake_in)
             os.close(self._wake_out)
 
@@ -145,8 +148,12 @@ class Connection:
             return
         waiting, behind = mailbox.take()
         for frame in waiting:
-            self._reader.queue(followed.give(frame), now)
+            told = followed.give(frame)
+            if told:
+                tally.told(1, len(told), frame.id, 1)
+                self._reader.queue(told, now)
         if behind:
+            tally.count("behind")
             followed.fall_behind(now)
 
     def _catch_up(self, followed: Followed, now: float) -> None:
@@ -156,7 +163,9 @@ class Connection:
             followed.try_again(now)
         else:
             now = time.monotonic()
-            self._reader.queue(followed.turn(page, now), now)
+            told = followed.turn(page, now)
+            tally.told(len(page.events), len(told), 0, 1)
+            self._reader.queue(told, now)
 
     def _send(self) -> None:
         with contextlib.suppress(BlockingIOError, InterruptedError):

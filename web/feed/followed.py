@@ -13,6 +13,7 @@ from web.feed import texts
 from web.feed.history import wanted_frame
 from web.feed.past import Answer, Beginning, Page
 from web.feed.states import SessionState
+from web.feed.tally import tally
 from web.feed.transports import BY_NAME
 from web.feed.wish import EVERYTHING, Wish
 
@@ -95,6 +96,7 @@ class Followed:
         else:
             reason = self._stale(beginning)
             if reason:
+                tally.count(f"reset:{reason}")
                 told.append(self.message("reset", texts.reset(reason, self.epoch, last_id)))
             self.last_id = 0 if reason else wish.after
             told.append(self.message("hello", texts.hello(self.last_id, self.epoch)))
@@ -122,6 +124,7 @@ class Followed:
             # An id says nothing about what came after it in another epoch.
             self.epoch = page.anew.epoch
             if self.wish.after is not None:
+                tally.count("reset:epoch")
                 told.append(self.message("reset", texts.reset("epoch", self.epoch, page.anew.last_id)))
                 told.append(self.message("hello", texts.hello(page.start, self.epoch)))
                 told += self._answers(page.anew.answers)

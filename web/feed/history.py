@@ -13,6 +13,7 @@ from pipeline.event import Event
 from pipeline.settings import Settings
 from pipeline.store import Store, events, marks
 from pipeline.store.events import Filters
+from web.feed.tally import tally
 
 _TAIL_LIMIT_EVENTS = 100_000
 _LOG_PAGE_ENTRIES = 2_000
@@ -81,6 +82,7 @@ class History:
         if newest is None:
             return Look(self._without_holes(session_id, after, limit, filters), None)
         stored = events.session_events(self._store, session_id, after, limit, filters, newest)
+        tally.count("read:database", len(stored))
         return Look(_merged(stored, tail)[:limit], newest)
 
     def first_kept(self, session_id: str, after: int) -> int | None:
@@ -127,8 +129,11 @@ class History:
             _, newest = self._bus.clock()
             first_unstored = self._bus.log.first_id()
             held = self._bus.session_events(session_id, after, newest, _TAIL_LIMIT_EVENTS)
+            tally.count("read:stream", len(held))
             if first_unstored is not None:
-                held = _merged(held, self._not_held(session_id, max(after, first_unstored - 1), newest))
+                logged = self._not_held(session_id, max(after, first_unstored - 1), newest)
+                tally.count("read:log", len(logged))
+                held = _merged(held, logged)
         except BusUnavailable:
             return None, []
         return newest, list(filter(wanted(filters), held))

@@ -90,6 +90,11 @@ class Listener:
         self._thread: threading.Thread | None = None
         self._pid = 0
 
+    @property
+    def sessions(self) -> int:
+        """How many channels are followed."""
+        return len(self._mailboxes)
+
     @contextlib.contextmanager
     def following(self, channel: str, mailbox: Mailbox) -> Iterator[None]:
         """Frames of the channel go to the mailbox; on entry Redis has confirmed it. Raises BusUnavailable."""

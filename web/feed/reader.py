@@ -141,13 +141,18 @@ class Reader:
         if not self.closing:
             self.queue(frames.text(body), now)
 
+    def refuse(self, session_id: str | None, reason: str, now: float) -> None:
+        """Says why a session is not followed, or not left."""
+        self._terms.tally.count(f"refused:{reason}")
+        self.tell(texts.refused(session_id, reason), now)
+
     def end(self, code: int, reason: str) -> None:
         """Says the last words; nothing comes after them."""
         if not self.closing:
             last = self.transport.close if self.begun else self.transport.refusal
             self.out += last(code, reason)
             self.closing = True
-            self._terms.tally.count(f"closed_{code}")
+            self._terms.tally.count(f"closed:{code}")
 
     def end_for_now(self, why: str) -> None:
         """Says the last words to a client that is to come back, after a pause of its own."""
@@ -234,7 +239,7 @@ class Reader:
             case requests.Subscribe() | requests.Unsubscribe() as asked:
                 self.asked = (*self.asked, asked)
             case requests.Unclear(session_id):
-                self.tell(texts.refused(session_id, "invalid"), now)
+                self.refuse(session_id, "invalid", now)
             case requests.Renew(token):
                 self._renew(token, now)
             case None:

@@ -87,7 +87,7 @@ class Sessions:
             else:
                 refusal = self._subscribe(one, now)
                 if refusal:
-                    self._reader.tell(texts.refused(one.wish.session_id, refusal), now)
+                    self._reader.refuse(one.wish.session_id, refusal, now)
 
     def _find(self, session_id: str) -> Followed | None:
         return next((one for one in self._open if one.wish.session_id == session_id), None)
@@ -95,7 +95,7 @@ class Sessions:
     def _unsubscribe(self, session_id: str, now: float) -> None:
         followed = self._find(session_id)
         if followed is None:
-            self._reader.tell(texts.refused(session_id, "not_found"), now)
+            self._reader.refuse(session_id, "not_found", now)
         else:
             self.leave(followed)
             self._reader.tell(texts.unsubscribed(session_id), now)

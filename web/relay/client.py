@@ -11,6 +11,7 @@ from web.feed.followed import Followed
 from web.feed.reader import Reader
 from web.feed.requests import Subscribe
 from web.feed.seats import Claim
+from web.feed.tally import tally
 from web.relay.kept import Kept
 
 
@@ -112,6 +113,8 @@ class Following:
 
     def fall_behind(self) -> None:
         """Says that frames were missed."""
+        if not self.behind:
+            tally.count("behind")
         self.waiting, self.waiting_bytes, self.behind = [], 0, True
 
     def take(self) -> tuple[list[Frame], bool]:

@@ -57,6 +57,7 @@ class Crowd:
         self._epoll = epoll
         self._topics = Topics(changed)
         self._terms = Terms.of(settings)
+        self._flow = self._terms.tally.loop
         self._queue_limit_bytes = settings.feed_queue_limit_bytes
         self._share_limit_bytes = settings.feed_queue_limit_bytes // max(1, settings.feed_sessions_limit)
         """The further sessions of a client share what the first one has."""
@@ -74,6 +75,16 @@ class Crowd:
     def channels(self) -> Iterable[str]:
         """The channels that are read."""
         return self._topics.channels
+
+    @property
+    def figures(self) -> dict[str, int]:
+        """How many sessions are read here, and how many feeds of them are behind."""
+        behind = sum(
+            following.behind or following.followed.catch_up_at is not None
+            for client in self.clients.values()
+            for following in client.followings
+        )
+        return {"sessions": len(list(self._topics.channels)), "behind": behind}
 
     @property
     def has_due(self) -> bool:
@@ -123,6 +134,7 @@ class Crowd:
         # What it says is heard once it was greeted.
         self._epoll.register(client.descriptor, 0)
         self.clients[client.descriptor] = client
+        self._terms.tally.count(f"opened:{client.reader.transport.name}")
         self._silent.add(client, client.reader.heard_at)
         if client.reader.transport is WEBSOCKET:
             self._quiet.add(client, client.reader.quiet_since)
@@ -141,6 +153,7 @@ class Crowd:
 
     def _forget(self, client: Client) -> None:
         client.gone = True
+        self._terms.tally.count(f"ended:{client.reader.transport.name}")
         del self.clients[client.descriptor]
         self._epoll.unregister(client.descriptor)
         for following in tuple(client.followings):
@@ -162,6 +175,7 @@ class Crowd:
     def _give_up(self, following: Following) -> None:
         """A further session cannot be begun with now; what is followed already goes on."""
         followed = following.followed
+        self._terms.tally.count("refused:unavailable")
         self._further.end(following.client, followed, texts.refused(followed.wish.session_id, "unavailable"))
 
     def end_all(self) -> None:
@@ -251,6 +265,7 @@ class Crowd:
         says_more = len(ids) < len(announced)
         encoded: dict[tuple[Transport, bool], bytes] = {}
         now = time.monotonic()
+        direct = size = 0
         for following in list(topic.members):
             followed, client = following.followed, following.client
             if not following.is_direct or (ids and ids[0] <= followed.last_id):
@@ -265,7 +280,11 @@ class Crowd:
                 data = encoded[key] = _encoded(followed, announced)
             if ids:
                 followed.last_id = ids[-1]
+            direct += 1
+            size += len(data)
             self._postman.send(client, data, now)
+        if direct:
+            self._flow.told(direct * len(announced), size, ids[0] if ids else 0, direct)
 
     def look_after_due(self) -> None:
         """Looks after some of those for whom something has changed."""

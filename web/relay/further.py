@@ -66,7 +66,7 @@ class Further:
         if following is not None:
             self._leave(following)
         elif not was_asked:
-            client.reader.tell(texts.refused(session_id, "not_found"), now)
+            client.reader.refuse(session_id, "not_found", now)
             return
         client.reader.tell(texts.unsubscribed(session_id), now)
 
@@ -76,7 +76,7 @@ class Further:
         others = tuple(one for one in client.asking if one.wish.session_id != session_id)
         names = {one.wish.session_id for one in others} | {one.followed.wish.session_id for one in client.followings}
         if len(names | {session_id}) > max(self._sessions_limit, len(names)):
-            client.reader.tell(texts.refused(session_id, "too_many"), now)
+            client.reader.refuse(session_id, "too_many", now)
             return
         client.asking = others
         self.ask(client, asked)
@@ -108,5 +108,5 @@ class Further:
             self._follow(client, followed)
 
     def _refuse(self, client: Client, session_id: str, reason: str, now: float) -> None:
-        client.reader.tell(texts.refused(session_id, reason), now)
+        client.reader.refuse(session_id, reason, now)
         self._flush(client)

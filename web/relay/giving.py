@@ -54,7 +54,7 @@ class Giving:
         self._mark = mark
         self._close_door = close_door
         self._on_the_way: list[tuple[socket.socket, Luggage]] = []
-        self._given = 0
+        self.given = 0
         self._answer_by: float | None = None
         self._marked_by: float | None = None
         self._sure = self._gives = False
@@ -81,7 +81,7 @@ class Giving:
             if not self._mark():
                 self._give(sure=False)
         elif word == parcels.TAKEN and self._on_the_way:
-            self._given += len(self._on_the_way)
+            self.given += len(self._on_the_way)
             for sock, _ in self._on_the_way:
                 sock.close()
             self._on_the_way = []
@@ -148,6 +148,6 @@ class Giving:
                 sock.close()
         self._moves.expect_no_more()
         if outcome is Outcome.FAILED:
-            logger.error("the next relay has taken %d feeds and is gone: the others stay here", self._given)
+            logger.error("the next relay has taken %d feeds and is gone: the others stay here", self.given)
         else:
-            logger.info("the next relay has taken %d feeds", self._given)
+            logger.info("the next relay has taken %d feeds", self.given)

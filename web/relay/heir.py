@@ -44,13 +44,14 @@ class Heir:
             self._process.wait()
             self._process = None
 
-    def keep_if_alive(self) -> None:
-        """Has this process keep watch over its successor from now on, if it has started one that lives.
+    def keep(self, successor: int) -> None:
+        """Has this process keep watch over the successor that has taken everything, if it is the one started here.
 
         Whoever has started this process knows its id, not the successor's. Then this does not return.
         """
-        if self._process is not None and self._process.poll() is None:
-            _become_keeper(self._process.pid)
+        if self._process is not None and self._process.pid == successor:
+            _become_keeper(successor)
+        self.end()
 
 
 def _become_keeper(process_id: int) -> NoReturn:

@@ -15,6 +15,7 @@ from typing import TypeVar
 
 from web.feed import texts
 from web.feed.past import Beginning, Page, Past
+from web.feed.tally import tally
 from web.relay.client import Client, Following
 from web.relay.deadlines import Deadlines
 from web.relay.errands import Errands
@@ -146,8 +147,15 @@ class Postman:
                 self._ask(following, lambda: self._past.page(wish, last_id, epoch), self._turn)
             return False
         waiting, behind = following.take()
+        size = given = newest = 0
         for frame in waiting:
-            reader.queue(followed.give(frame), now)
+            told = followed.give(frame)
+            if told:
+                given, size, newest = given + 1, size + len(told), frame.id or newest
+                reader.queue(told, now)
+        if given:
+            tally.loop.told(given, size, newest, 1)
+            tally.loop.look_at_the_clock()
         if behind:
             followed.fall_behind(now)
         return bool(waiting) or behind
@@ -194,7 +202,9 @@ class Postman:
         if isinstance(result, Exception):
             following.followed.try_again(now)
         elif not reader.closing:
-            reader.queue(following.followed.turn(result, now), now)
+            told = following.followed.turn(result, now)
+            tally.loop.told(len(result.events), len(told), 0, 1)
+            reader.queue(told, now)
 
     # Sockets and the clock
 

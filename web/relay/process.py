@@ -45,7 +45,7 @@ def run_until_signal(settings: Settings, number: int = 0, kept: bool = False) ->
     if reactor.run(door, failed=heir.end) is not None:
         bus.close_connections()
         store.close()
-        heir.keep_if_alive()
+        heir.keep(reactor.succession.successor)
     else:
         heir.end()
 

@@ -19,6 +19,7 @@ from pipeline.settings import Settings
 from web.feed.admission import Admission
 from web.feed.past import Past
 from web.feed.seats import Seats
+from web.feed.tally import tally
 from web.relay.crowd import Crowd
 from web.relay.deadlines import Deadlines
 from web.relay.door import Door, Visitor
@@ -43,7 +44,9 @@ class Reactor:
     `name` is for the log.
     """
 
-    def __init__(self, settings: Settings, past: Past, admission: Admission, seats: Seats, name: str = "relay") -> None:
+    def __init__(
+        self, settings: Settings, past: Past, admission: Admission, seats: Seats, name: str = "relay 0"
+    ) -> None:
         self._name = name
         self._failpoints = Failpoints(settings.failpoints)
         self._epoll = select.epoll()
@@ -60,6 +63,8 @@ class Reactor:
         self._stopped_at: float | None = None
         self._ends_at: float | None = None
         self._soon: Callable[[], None] | None = None
+        self._busy_seconds = 0.0
+        """How long the loop has worked and not waited."""
 
     def stop(self) -> None:
         """Ends the loop, once everybody was told. May be called by a signal's handler."""
@@ -73,7 +78,17 @@ class Reactor:
 
     def figures(self) -> bytes:
         """What was counted here, as JSON."""
-        return orjson.dumps({"taking": self.succession.is_under_way, "taken": self.succession.taken})
+        figures = tally.figures
+        return orjson.dumps(
+            {
+                "process": self._name.replace(" ", "-"),
+                "taking": self.succession.is_under_way,
+                "taken": self.succession.taken,
+                "gauges": self.crowd.figures,
+                **figures,
+                "counts": figures["counts"] | {"busy_us": int(self._busy_seconds * 1_000_000)},
+            }
+        )
 
     def run(self, door: Door, failed: Callable[[], None] = lambda: None) -> Outcome | None:
         """Serves who comes through the door, until `stop`, or until a successor has everything.
@@ -100,7 +115,9 @@ class Reactor:
             self.succession.take(predecessor)
         more = False
         while not self._is_over():
-            for descriptor, ready in self._epoll.poll(0 if more else self._patience(), _ROUND_LIMIT):
+            found = self._epoll.poll(0 if more else self._patience(), _ROUND_LIMIT)
+            began = time.monotonic()
+            for descriptor, ready in found:
                 self._handle(descriptor, ready)
             more = self._errands.bring()
             self.crowd.look_after_due()
@@ -111,6 +128,7 @@ class Reactor:
                 call()
             if self._ends_at is None and self._has_to_end():
                 self._begin_to_end(door)
+            self._busy_seconds += time.monotonic() - began
         self._epoll.close()
         return self.succession.outcome
 
@@ -253,6 +271,7 @@ class Reactor:
                 grouped.setdefault(one.channel, []).append(one)
         for channel, announced in grouped.items():
             self.crowd.deliver(channel, announced)
+        tally.loop.look_at_the_clock()
         if marked:
             # What came with the mark is told by now.
             self.succession.marked()

@@ -8,8 +8,8 @@ import time
 
 from pipeline.errors import SpanfeedError
 from pipeline.settings import Settings
+from web.metrics_door import figures_at
 from web.relay import orders, sockets
-from web.relay.figures import figures_of
 
 _ANSWER_SECONDS = 5.0
 _REPLACED_SECONDS = 40.0
@@ -45,7 +45,7 @@ def _process(settings: Settings, number: int) -> int | None:
 def _taken(settings: Settings, number: int) -> int | None:
     """How many feeds the relay has taken over; None as long as it does, or does not answer."""
     try:
-        figures = figures_of(sockets.folder(settings.home_path), number, _ANSWER_SECONDS)
+        figures = figures_at(sockets.folder(settings.home_path), orders.name_of(number))
     except (OSError, ValueError, KeyError):
         return None
     return None if figures["taking"] else int(figures["taken"])

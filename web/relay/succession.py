@@ -6,6 +6,8 @@ import socket
 from collections.abc import Callable
 
 from pipeline.failpoints import Failpoints
+from web.feed.tally import tally
+from web.relay import sockets
 from web.relay.crowd import Crowd
 from web.relay.giving import Giving, Outcome
 from web.relay.taking import Taking
@@ -40,9 +42,10 @@ class Succession:
         self.failed: Callable[[], None] = lambda: None
         self.outcome: Outcome | None = None
         """How a successor's coming ended; a relay ends when it was not a failure."""
+        self.successor = 0
+        """The id of the process that has come last for everything."""
         self.taken = 0
-        self.takeovers = 0
-        """How many clients were taken over from other relays, and how often."""
+        """How many clients were taken over from another relay."""
 
     @property
     def is_under_way(self) -> bool:
@@ -76,6 +79,7 @@ class Succession:
         """
         if self.is_under_way:
             return False
+        self.successor = sockets.peer_process(successor)
         self._giving = Giving(
             successor,
             self._hang_up(successor),
@@ -98,8 +102,8 @@ class Succession:
         if self._taking is not None:
             self._taking.look_at_the_clock(now)
             if self._taking.over:
-                self.takeovers += self._taking.taken > 0
                 self.taken += self._taking.taken
+                tally.count("moved:taken", self._taking.taken)
                 self._taking = None
         if self._giving is not None:
             self._giving.look_at_the_clock(now)
@@ -107,6 +111,7 @@ class Succession:
                 self._end(self._giving.outcome)
 
     def _end(self, outcome: Outcome) -> None:
+        tally.count("moved:given", 0 if self._giving is None else self._giving.given)
         self._giving = None
         if outcome is Outcome.FAILED:
             # Web processes may find a door of the one that is gone.
