@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 import socket
 import threading
@@ -13,6 +14,7 @@ import pytest
 from websockets.frames import Opcode
 
 from pipeline.bus import Bus, open_bus
+from pipeline.bus.keys import session_channel
 from pipeline.store.events import Filters
 from tests.parts.audience import Audience, Listener
 from tests.parts.peer import frame
@@ -30,10 +32,13 @@ _LARGE = {"text": "x" * 60_000}
 class Emitting(threading.Thread):
     """Events in all sessions, one after the other, every second one of a tool, until it is stopped."""
 
-    def __init__(self, bus: Bus, names: list[str]) -> None:
+    def __init__(self, bus: Bus, names: list[str], announce: Callable[[str, bytes], object]) -> None:
         super().__init__(daemon=True)
         self._bus = bus
+        self._announce = announce
         self._stopped = threading.Event()
+        self.pieces = 0
+        """How many pieces of an answer were announced in the second session: they are nowhere but there."""
         self.ids: dict[str, list[int]] = {name: [] for name in names}
         self.tools: dict[str, list[int]] = {name: [] for name in names}
 
@@ -43,6 +48,13 @@ class Emitting(threading.Thread):
         while not self._stopped.wait(0.005):
             turn += 1
             self.emit(list(self.ids)[turn % len(self.ids)])
+            self._announce_piece()
+
+    def _announce_piece(self) -> None:
+        body = {"type": "chunk", "message_id": "m-1", "attempt": 1, "offset": self.pieces, "text": "x"}
+        head = b"0 chunk workflow normal none\n"
+        self._announce(session_channel(list(self.ids)[1]), head + json.dumps(body).encode())
+        self.pieces += 1
 
     def emit(self, name: str) -> None:
         """One event of a tool, or of another stage."""
@@ -85,12 +97,12 @@ def bus(stack: Stack) -> Iterator[Bus]:
 
 
 @pytest.fixture
-def emitting(bus: Bus) -> Iterator[Callable[[list[str]], Emitting]]:
+def emitting(stack: Stack, bus: Bus) -> Iterator[Callable[[list[str]], Emitting]]:
     """Begins to emit in sessions; ends with the test at the latest."""
     made: list[Emitting] = []
 
     def begin(names: list[str]) -> Emitting:
-        made.append(Emitting(bus, names))
+        made.append(Emitting(bus, names, stack.redis.client().publish))
         made[0].start()
         return made[0]
 
@@ -177,6 +189,11 @@ def test_a_thousand_sockets_outlive_three_relays(
         assert [event["seq"] for event in listener.events if event["session_id"] == name] == [
             *range(1, len(events.ids[name]) + 1)
         ]
+    for listener in own:
+        if listener.wish.session_id == names[1] and listener.wish.filters != _TOOLS:
+            pieces = [message["offset"] for message in listener.messages if message["type"] == "chunk"]
+            # A piece may come twice, which its offset tells, but none may be missing.
+            assert list(dict.fromkeys(pieces)) == list(range(events.pieces))
     assert not [one for one in audience.all if one.ended]
     # Nobody had fallen behind for it.
     assert {m["type"] for one in own for m in one.messages} <= {
@@ -184,6 +201,7 @@ def test_a_thousand_sockets_outlive_three_relays(
         "subscribed",
         "event",
         "pong",
+        "chunk",
         "keepalive",
     }
 
