@@ -113,8 +113,8 @@ class Settings:
     )
 
     # The web server
-    web_processes: int = _setting(1, "SPANFEED_WEB_PROCESSES", "Web server processes.", "processes")
-    web_threads: int = _setting(64, "SPANFEED_WEB_THREADS", "Requests and open feeds per web process.", "threads")
+    web_processes: int = _setting(1, "SPANFEED_WEB_PROCESSES", "How many web servers run side by side.", "processes")
+    web_threads: int = _setting(64, "SPANFEED_WEB_THREADS", "Requests and open feeds of one web server.", "threads")
     feed_sockets_limit: int = _setting(
         48, "SPANFEED_FEED_SOCKETS_LIMIT", "Open feeds per web process; above: 503.", "sockets"
     )
