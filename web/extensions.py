@@ -58,6 +58,24 @@ limited_openings = limiter.shared_limit(
 )
 """All ways to open a feed count together, by address; an application opens them for many users."""
 
+FEED_ENDPOINT = "feed.session_feed"
+"""The WebSocket's route, whose handshake is over before a decorator of its view would be asked."""
+
+
+def count_opening() -> None:
+    """Counts a WebSocket that is opened, or is tried to be. Raises RateLimitExceeded (429)."""
+    # Asked here already, since the limiter needs 0.2 ms to find out that nothing is to be counted (measured).
+    if not _is_application():
+        g.counts_opening = True
+        with limited_openings:
+            pass
+
+
+@limiter.request_filter
+def _counts_for_itself() -> bool:
+    """Whether the limiter need not look: the route of WebSockets has no other limit than the one it asks for."""
+    return request.endpoint == FEED_ENDPOINT and not g.get("counts_opening", False)
+
 
 def register(app: Flask) -> None:
     """Gives the extensions to the app."""

@@ -15,7 +15,7 @@ from web import query
 from web.access import Rights, is_unguessable, may_follow
 from web.auth import Scope, not_found, own_policy, principal, require
 from web.errors import Problem, unavailable
-from web.extensions import limited_openings, sock
+from web.extensions import FEED_ENDPOINT, count_opening, sock
 from web.feed.admission import Admission
 from web.feed.connection import Connection, Rooms
 from web.feed.past import Past
@@ -27,7 +27,6 @@ from web.state import web_state
 
 logger = logging.getLogger(__name__)
 blueprint = Blueprint("feed", __name__)
-_ENDPOINT = "feed.session_feed"
 _RETRY_AFTER = {"Retry-After": "5"}
 _VERSION_HEADERS = {"Sec-WebSocket-Version": "13", "Upgrade": "websocket", "Connection": "Upgrade"}
 
@@ -55,20 +54,23 @@ def _full(full: Full) -> Problem:
 
 def seats() -> Seats:
     """The places of those feeds that threads of this process serve."""
-    settings = web_state().settings
-    return cast(
-        Seats, current_app.extensions.setdefault("spanfeed-seats", Seats(settings, settings.feed_sockets_limit))
-    )
+    found = current_app.extensions.get("spanfeed-seats")
+    if found is None:
+        settings = web_state().settings
+        made = Seats(settings, settings.feed_sockets_limit)
+        # Another thread may have made them meanwhile.
+        found = current_app.extensions.setdefault("spanfeed-seats", made)
+    return cast(Seats, found)
 
 
 @blueprint.before_app_request
 def refuse_before_the_handshake() -> Response | None:
     """flask-sock shakes hands before the view runs, so whoever is not let in is told here, over HTTP."""
-    if request.endpoint != _ENDPOINT:
+    if request.endpoint != FEED_ENDPOINT:
         return None
     session_id = query.checked_session_id(str((request.view_args or {}).get("session_id", "")))
-    with limited_openings:
-        _check_handshake()
+    count_opening()
+    _check_handshake()
     rights = let_in(session_id, may_be_open=True)
     g.wish = wish_of(session_id, WEBSOCKET.name, request.args.get("after"))
     take_place(g.wish, rights)
@@ -126,8 +128,10 @@ def wish_of(session_id: str, transport: str, after: str | None) -> Wish:
 
 
 def _relays() -> Relays:
-    made = current_app.extensions.setdefault("spanfeed-relays", Relays(web_state().settings))
-    return cast(Relays, made)
+    found = current_app.extensions.get("spanfeed-relays")
+    if found is None:
+        found = current_app.extensions.setdefault("spanfeed-relays", Relays(web_state().settings))
+    return cast(Relays, found)
 
 
 def take_place(wish: Wish, rights: Rights) -> None:
