@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, or_, select, text
+from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, text
 
 from pipeline.event import Event, encode
 from pipeline.store import bulk
@@ -27,6 +27,21 @@ _RECORDERS_LOCK = 7_364_413
 """Any number, the same for all: recorders on PostgreSQL store one after the other."""
 _LOCK = text("SELECT pg_advisory_xact_lock(:lock)")
 _DELETE_CHUNK_ROWS = 5_000
+_NO_ID_IS_ABOVE = 2**63 - 1
+# Made once: every client that catches up asks this, and making it costs more than the answer (measured).
+# Operators' events carry the session in their metadata only, so every row of the session has a seq.
+_OF_SESSION = (
+    select(events)
+    .where(
+        events.c.session_id == bindparam("session_id"),
+        events.c.seq.is_not(None),
+        events.c.id > bindparam("after"),
+        events.c.id <= bindparam("upto"),
+    )
+    .limit(bindparam("limit"))
+)
+_OLDEST_FIRST = _OF_SESSION.order_by(events.c.id)
+_NEWEST_FIRST = _OF_SESSION.order_by(events.c.id.desc())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,38 +127,39 @@ def _conditions(filters: Filters, dialect: str) -> list[ColumnElement[bool]]:
     return found
 
 
-def _of_session(session_id: str, upto: int | None) -> list[ColumnElement[bool]]:
-    # Operators' events carry the session in their metadata only, so every row of the session has a seq.
-    conditions: list[ColumnElement[bool]] = [events.c.session_id == session_id, events.c.seq.is_not(None)]
-    return conditions if upto is None else [*conditions, events.c.id <= upto]
+def _read_session(
+    store: Store,
+    statement: Select[Any],
+    session_id: str,
+    after: int,
+    limit: int,
+    filters: Filters,
+    upto: int | None,
+) -> list[Event]:
+    conditions = _conditions(filters, store.dialect)
+    asked = {
+        "session_id": session_id,
+        "after": after,
+        "upto": _NO_ID_IS_ABOVE if upto is None else upto,
+        "limit": limit,
+    }
+    with store.read() as connection:
+        found = connection.execute(statement.where(*conditions) if conditions else statement, asked)
+        return [event_of(row) for row in found]
 
 
 def session_events(
     store: Store, session_id: str, after: int, limit: int, filters: Filters = Filters(), upto: int | None = None
 ) -> list[Event]:
     """At most `limit` stored events of the session behind `after`, oldest first."""
-    statement = (
-        select(events)
-        .where(*_of_session(session_id, upto), events.c.id > after, *_conditions(filters, store.dialect))
-        .order_by(events.c.id)
-        .limit(limit)
-    )
-    with store.read() as connection:
-        return [event_of(row) for row in connection.execute(statement)]
+    return _read_session(store, _OLDEST_FIRST, session_id, after, limit, filters, upto)
 
 
 def latest_session_events(
     store: Store, session_id: str, count: int, filters: Filters = Filters(), upto: int | None = None
 ) -> list[Event]:
     """The newest `count` stored events of the session, oldest first."""
-    statement = (
-        select(events)
-        .where(*_of_session(session_id, upto), *_conditions(filters, store.dialect))
-        .order_by(events.c.id.desc())
-        .limit(count)
-    )
-    with store.read() as connection:
-        return [event_of(row) for row in connection.execute(statement)][::-1]
+    return _read_session(store, _NEWEST_FIRST, session_id, -1, count, filters, upto)[::-1]
 
 
 def message_events(store: Store, message_id: str, limit: int) -> list[Event]:
