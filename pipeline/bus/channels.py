@@ -96,7 +96,11 @@ class Channels:
         found: list[Frame | str] = []
         try:
             while (reply := self._replies.gets()) is not False:
-                self._understand(reply, found)
+                # Nearly everything that comes: what a busy relay does for each event is done here.
+                if isinstance(reply, list) and reply[0] == b"message":
+                    found.append(Frame(reply[1].decode(), reply[2]))
+                else:
+                    self._understand(reply, found)
         except hiredis.HiredisError as error:
             raise BusUnavailable(f"Redis's answer was not understood: {error}") from error
         return found
@@ -104,9 +108,7 @@ class Channels:
     def _understand(self, reply: object, found: list[Frame | str]) -> None:
         if not isinstance(reply, list):
             raise BusUnavailable(f"Redis refused for now: {reply!r}")
-        if reply[0] == b"message":
-            found.append(Frame.parse(reply[1].decode(), reply[2]))
-        elif reply[0] == b"subscribe":
+        if reply[0] == b"subscribe":
             channel = reply[1].decode()
             self._asked[channel] -= 1
             # A channel that was left and asked for again meanwhile is followed from its last confirmation on.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import threading
 import time
 from typing import Any
@@ -13,24 +12,45 @@ from pipeline.bus import keys
 from pipeline.bus.redis import asking
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
 class Frame:
-    """What was announced on a channel. `id` is 0 for what is not an event; `body` are the bytes for clients."""
+    """What was announced on a channel. `id` is 0 for what is not an event; `body` are the bytes for clients.
 
-    channel: str
-    id: int
-    event_type: str
-    category: str
-    priority: str
-    status: str
-    body: bytes
+    A relay makes one for each event and mostly asks for no more than these: the rest of the line of id, type,
+    category, priority and status before the body is taken apart where it is asked for.
+    """
 
-    @classmethod
-    def parse(cls, channel: str, data: bytes) -> Frame:
-        """The frame behind a line of id, type, category, priority and status."""
-        head, _, body = data.partition(b"\n")
-        event_id, event_type, category, priority, status = head.decode().split(" ")
-        return cls(channel, int(event_id), event_type, category, priority, status, body)
+    __slots__ = ("_head", "body", "channel", "id")
+
+    def __init__(self, channel: str, data: bytes) -> None:
+        self.channel = channel
+        self._head, _, self.body = data.partition(b"\n")
+        self.id = int(self._head.partition(b" ")[0])
+
+    def __repr__(self) -> str:
+        return f"Frame({self.channel!r}, {self._head!r})"
+
+    def _word(self, place: int) -> str:
+        return self._head.split(b" ")[place].decode()
+
+    @property
+    def event_type(self) -> str:
+        """The event's type, or the kind of what is not an event."""
+        return self._word(1)
+
+    @property
+    def category(self) -> str:
+        """The event's category."""
+        return self._word(2)
+
+    @property
+    def priority(self) -> str:
+        """The event's priority."""
+        return self._word(3)
+
+    @property
+    def status(self) -> str:
+        """The event's status, `none` without one."""
+        return self._word(4)
 
 
 class Subscription:
@@ -71,7 +91,7 @@ class Subscription:
                 continue
             channel = message["channel"].decode()
             if message["type"] == "message":
-                return Frame.parse(channel, message["data"])
+                return Frame(channel, message["data"])
             if message["type"] == "subscribe":
                 return str(channel)
 

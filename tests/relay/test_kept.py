@@ -7,7 +7,7 @@ from web.relay.kept import Kept
 
 
 def _frame(event_id: int) -> Frame:
-    return Frame("c", event_id, "chunk", "workflow", "normal", "", b"x" * 10)
+    return Frame("c", b"%d chunk workflow normal none\n" % event_id + b"x" * 10)
 
 
 def test_what_came_behind_an_event_is_given_with_pieces_of_answers() -> None:

@@ -16,6 +16,7 @@ from pipeline import settings as settings_table
 from pipeline.store.events import Filters
 from tests.web.site import SECRET
 from web.access import Rights
+from web.feed import frames
 from web.feed.followed import Followed
 from web.feed.past import Beginning, Page
 from web.feed.reader import Reader
@@ -272,3 +273,15 @@ def test_a_page_that_may_have_a_hole_is_asked_for_again() -> None:
     assert talk.now < followed.catch_up_at < talk.now + 5
     followed.turn(Page(7, [], more=False), talk.now)
     assert followed.is_live
+
+
+@pytest.mark.parametrize("length", [60, 125, 126, 700, 65_535, 65_536, 100_000])
+def test_an_event_is_one_whole_frame_at_each_length(length: int) -> None:
+    """A client's connection would break at the first event whose frame is of the next larger form."""
+    around = len(b'{"type":"event","event":{"x":""}}')
+    wire = b'{"x":"%b"}' % (b"y" * (length - around))
+    client = Connection(ConnectionType.CLIENT)
+    client.receive_data(frames.event(wire) + frames.text(b"{}"))
+    told = "".join(event.data for event in client.events() if isinstance(event, TextMessage))
+    assert told == '{"type":"event","event":' + wire.decode() + "}{}"
+    assert len(told) == length + 2

@@ -15,6 +15,9 @@ RESTART = 1012
 TOO_SLOW = 1013
 EXPIRED = 4401
 TOO_MANY = 4429
+_EVENT = b'{"type":"event","event":'
+_EVENT_BYTES = len(_EVENT) + len(b"}")
+_EVENT_HEAD = bytes((0x80 | TEXT, 126))
 
 
 def frame(opcode: int, payload: bytes) -> bytes:
@@ -41,7 +44,11 @@ def close(code: int, reason: str = "") -> bytes:
 
 def event(wire: bytes) -> bytes:
     """An event's frame, around the bytes that were announced."""
-    return text(b'{"type":"event","event":' + wire + b"}")
+    length = len(wire) + _EVENT_BYTES
+    if 126 <= length < 65_536:
+        # Nearly all are of this size, and each is written once for each session that is read.
+        return b"".join((_EVENT_HEAD, length.to_bytes(2), _EVENT, wire, b"}"))
+    return text(_EVENT + wire + b"}")
 
 
 PING_FRAME = frame(PING, b"")

@@ -98,8 +98,10 @@ class Following:
     @property
     def is_direct(self) -> bool:
         """Whether frames may be sent as they are: all before was told and sent, and everything is wanted."""
+        if self.busy or self.behind or self.waiting:
+            return False
         reader = self.client.reader
-        return self.followed.is_live and not (self.busy or self.behind or self.waiting or reader.out or reader.closing)
+        return self.followed.is_live and not (reader.out or reader.closing)
 
     def keep(self, found: Sequence[Frame], limit_bytes: int) -> None:
         """Keeps frames until they can be told; without room all are dropped, to be read from the past."""

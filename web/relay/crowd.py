@@ -262,29 +262,35 @@ class Crowd:
         if topic.kept is not None:
             topic.kept.add(announced)
         ids = [frame.id for frame in announced if frame.id]
+        first_id, newest_id = (ids[0], ids[-1]) if ids else (0, 0)
         says_more = len(ids) < len(announced)
+        # Events are the same for everybody; of the rest, a further session's names the session.
         encoded: dict[tuple[Transport, bool], bytes] = {}
         now = time.monotonic()
         direct = size = 0
         for following in list(topic.members):
             followed, client = following.followed, following.client
-            if not following.is_direct or (ids and ids[0] <= followed.last_id):
-                following.keep(announced, self._share_limit_bytes if followed.further else self._queue_limit_bytes)
-                if not following.busy and client.reader.has_room:
-                    self._postman.look_after(client)
+            if not following.is_direct or (ids and first_id <= followed.last_id):
+                self._keep(following, announced)
                 continue
-            # Events are the same for everybody; of the rest, a further session's names the session.
             key = (followed.transport, says_more and followed.further)
             data = encoded.get(key)
             if data is None:
                 data = encoded[key] = _encoded(followed, announced)
             if ids:
-                followed.last_id = ids[-1]
+                followed.last_id = newest_id
             direct += 1
             size += len(data)
             self._postman.send(client, data, now)
         if direct:
-            self._flow.told(direct * len(announced), size, ids[0] if ids else 0, direct)
+            self._flow.told(direct * len(announced), size, first_id, direct)
+
+    def _keep(self, following: Following, announced: list[Frame]) -> None:
+        """Keeps what cannot be told at once."""
+        further = following.followed.further
+        following.keep(announced, self._share_limit_bytes if further else self._queue_limit_bytes)
+        if not following.busy and following.client.reader.has_room:
+            self._postman.look_after(following.client)
 
     def look_after_due(self) -> None:
         """Looks after some of those for whom something has changed."""
@@ -294,7 +300,12 @@ class Crowd:
 
 
 def _encoded(followed: Followed, announced: list[Frame]) -> bytes:
-    return b"".join(
-        followed.transport.event(frame.id, frame.body) if frame.id else followed.message(frame.event_type, frame.body)
-        for frame in announced
-    )
+    if len(announced) == 1:
+        return _encoded_one(followed, announced[0])
+    return b"".join([_encoded_one(followed, frame) for frame in announced])
+
+
+def _encoded_one(followed: Followed, frame: Frame) -> bytes:
+    if frame.id:
+        return followed.transport.event(frame.id, frame.body)
+    return followed.message(frame.event_type, frame.body)

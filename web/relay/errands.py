@@ -62,10 +62,13 @@ class Errands:
             self._done.append((done, result))
             self.wake()
 
-    def bring(self) -> bool:
-        """Gives some results to who asked; True when more are left."""
+    def hear(self) -> None:
+        """Takes note of having been woken, once the descriptor can be read; then the results must be brought."""
         with contextlib.suppress(BlockingIOError):
             os.read(self._wake_in, 65_536)
+
+    def bring(self) -> bool:
+        """Gives some results to who asked; True when more are left."""
         for _ in range(_READY_LIMIT):
             if not self._done:
                 return False

@@ -5,6 +5,7 @@ Each round handles what is ready, a bounded amount for each socket, so that nobo
 
 from __future__ import annotations
 
+import collections
 import logging
 import select
 import time
@@ -106,7 +107,7 @@ class Reactor:
             self._failpoints,
         )
         self.succession.failed = failed
-        self._watch(self._errands.fileno(), lambda: None)
+        self._watch(self._errands.fileno(), self._errands.hear)
         self._subscription.connect()
         predecessor = door.predecessor()
         if predecessor is None:
@@ -259,16 +260,16 @@ class Reactor:
         return True
 
     def _hear_redis(self) -> None:
-        grouped: dict[str, list[Frame]] = {}
+        grouped: collections.defaultdict[str, list[Frame]] = collections.defaultdict(list)
         marked = False
         for one in self._subscription.read():
             if isinstance(one, str):
                 self.crowd.confirm(one)
                 marked |= one == EPOCHS
-            elif one.channel == EPOCHS:
-                self.crowd.miss_all()
             else:
-                grouped.setdefault(one.channel, []).append(one)
+                grouped[one.channel].append(one)
+        if grouped.pop(EPOCHS, None):
+            self.crowd.miss_all()
         for channel, announced in grouped.items():
             self.crowd.deliver(channel, announced)
         tally.loop.look_at_the_clock()
