@@ -29,6 +29,11 @@ class Frame:
     def __repr__(self) -> str:
         return f"Frame({self.channel!r}, {self._head!r})"
 
+    @property
+    def data(self) -> bytes:
+        """The bytes as they were announced."""
+        return self._head + b"\n" + self.body
+
     def _word(self, place: int) -> str:
         return self._head.split(b" ")[place].decode()
 

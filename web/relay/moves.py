@@ -71,11 +71,11 @@ class Moves:
         for followed in reader.followed:
             following = client.following(followed.wish.session_id)
             if following is None:
-                waiting.append(Waiting((), behind=True))
+                waiting.append(Waiting.of((), behind=True))
                 continue
             self._topics.keep(following.topic.channel, Kept(self._limit_bytes))
             behind = following.behind or not sure or not following.topic.confirmed
-            waiting.append(Waiting(tuple(following.waiting), behind))
+            waiting.append(Waiting.of(following.waiting, behind))
         luggage = Luggage(client.claim, reader.state, tuple(waiting), client.asking, client.read_ahead)
         self._hooks.forget(client)
         return luggage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import zlib
+from collections.abc import Iterable
 
 import msgspec
 
@@ -18,10 +19,23 @@ _MEANING = 1
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Waiting:
-    """Frames of one session that wait for a client; `behind`: some were missed, so that the past must be read."""
+    """What waits of one session for a client: each frame's channel and bytes.
 
-    frames: tuple[Frame, ...]
+    `behind`: some were missed, so that the past must be read.
+    """
+
+    announced: tuple[tuple[str, bytes], ...]
     behind: bool
+
+    @classmethod
+    def of(cls, frames: Iterable[Frame], behind: bool) -> Waiting:
+        """For these frames."""
+        return cls(tuple((frame.channel, frame.data) for frame in frames), behind)
+
+    @property
+    def frames(self) -> list[Frame]:
+        """The frames."""
+        return [Frame(channel, data) for channel, data in self.announced]
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -37,7 +51,7 @@ class Luggage:
     @property
     def size(self) -> int:
         """About how many bytes it takes."""
-        return len(self.reader.out) + sum(len(frame.body) for one in self.waiting for frame in one.frames)
+        return len(self.reader.out) + sum(len(data) for one in self.waiting for _, data in one.announced)
 
 
 def _version() -> str:
