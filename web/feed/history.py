@@ -16,7 +16,7 @@ from pipeline.store.events import Filters
 from web.feed.tally import tally
 
 _TAIL_LIMIT_EVENTS = 100_000
-_FIRST_LOOK_EVENTS = 50
+_FIRST_LOOK_EVENTS = 500
 """So many are given with the clock at one moment, in which Redis does nothing else."""
 _LOG_PAGE_ENTRIES = 2_000
 
