@@ -6,7 +6,6 @@
 from pipeline.bus.bus import Bus, open_bus
 from pipeline.bus.feed import Frame, Subscription
 from pipeline.bus.runs import Begun, Closed, Closing, QueueIs, RunState, SpanStart
-from pipeline.bus.sessions import SessionClock, Tail
 
 __all__ = [
     "Begun",
@@ -16,9 +15,7 @@ __all__ = [
     "Frame",
     "QueueIs",
     "RunState",
-    "SessionClock",
     "SpanStart",
     "Subscription",
-    "Tail",
     "open_bus",
 ]

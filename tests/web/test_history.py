@@ -125,16 +125,3 @@ def test_a_failed_search_is_found_among_what_is_not_stored(make_site: Callable[.
     [second] = site.emit(session_id, 1, "error", status=Status.FAILED)
     assert site.ids(session_id, event_status="failed", after=0) == [first, second]
     assert site.ids(session_id, event_status="failed", limit=1) == [second]
-
-
-def test_more_than_is_read_at_one_moment_is_given_whole(make_site: Callable[..., Site], session_id: str) -> None:
-    """A client that comes back after a long answer would miss what lies behind the first events that Redis gives."""
-    site = make_site()
-    ids = site.emit(session_id, 1_010)
-    assert [event.id for event in History(site.settings, site.bus, site.store).after(session_id, 0, 2_000)] == ids
-    with _client(site) as client:
-        client.xtrim(keys.session_stream(session_id), maxlen=600, approximate=False)
-    history = History(site.settings, site.bus, site.store)
-    assert [event.id for event in history.after(session_id, 0, 2_000)] == ids
-    assert [event.id for event in history.after(session_id, ids[100], 2_000)] == ids[101:]
-    assert [event.id for event in history.latest(session_id, 2_000)] == ids

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from pipeline.bus import Bus, Frame, Tail
+from pipeline.bus import Bus, Frame
 from pipeline.errors import BusUnavailable, InvalidEvent
 from pipeline.event import Event
 from pipeline.settings import Settings
@@ -16,8 +16,6 @@ from pipeline.store.events import Filters
 from web.feed.tally import tally
 
 _TAIL_LIMIT_EVENTS = 100_000
-_FIRST_LOOK_EVENTS = 500
-"""So many are given with the clock at one moment, in which Redis does nothing else."""
 _LOG_PAGE_ENTRIES = 2_000
 
 
@@ -80,15 +78,12 @@ class History:
 
     def look_after(self, session_id: str, after: int, limit: int, filters: Filters = Filters()) -> Look:
         """As `after`, and up to where that was. Raises StoreUnavailable."""
-        return self.look_behind(self.tail(session_id, after), session_id, after, limit, filters)
-
-    def look_behind(self, tail: Tail | None, session_id: str, after: int, limit: int, filters: Filters) -> Look:
-        """As `look_after`, with the tail behind `after` that was read just now. Raises StoreUnavailable."""
-        if tail is None:
+        newest, tail = self._tail(session_id, after, filters)
+        if newest is None:
             return Look(self._without_holes(session_id, after, limit, filters), None)
-        stored = events.session_events(self._store, session_id, after, limit, filters, tail.last_id)
+        stored = events.session_events(self._store, session_id, after, limit, filters, newest)
         tally.count("read:database", len(stored))
-        return Look(_merged(stored, list(filter(wanted(filters), tail.events)))[:limit], tail.last_id)
+        return Look(_merged(stored, tail)[:limit], newest)
 
     def first_kept(self, session_id: str, after: int) -> int | None:
         """The session's first event behind `after`, if some before it, behind the cursor, may be deleted; else None.
@@ -124,38 +119,29 @@ class History:
 
     def look_latest(self, session_id: str, count: int, filters: Filters = Filters()) -> Look:
         """As `latest`, and up to where that was. Raises StoreUnavailable."""
-        tail = self.tail(session_id, 0)
-        upto, held = (None, []) if tail is None else (tail.last_id, list(filter(wanted(filters), tail.events)))
-        stored = events.latest_session_events(self._store, session_id, count, filters, upto)
-        return Look(_merged(stored, held)[-count:], upto)
+        newest, tail = self._tail(session_id, 0, filters)
+        stored = events.latest_session_events(self._store, session_id, count, filters, newest)
+        return Look(_merged(stored, tail)[-count:], newest)
 
-    def tail(self, session_id: str, after: int) -> Tail | None:
-        """The newest id of this moment, and all that Redis holds of the session behind `after` up to it.
-
-        None without Redis.
-        """
+    def _tail(self, session_id: str, after: int, filters: Filters) -> tuple[int | None, list[Event]]:
+        """The newest id of this moment, and what Redis holds of the session behind `after` up to it."""
         try:
-            tail = self._bus.session_tail(session_id, after, _FIRST_LOOK_EVENTS)
-            if not tail.whole:
-                tail = self._rest(session_id, tail)
-            tally.count("read:stream", len(tail.events))
-            if tail.oldest_unstored is not None:
-                missing = self._not_held(session_id, max(after, tail.oldest_unstored - 1), tail)
-                tally.count("read:log", len(missing))
-                tail = tail._replace(events=_merged(tail.events, missing))
+            _, newest = self._bus.clock()
+            first_unstored = self._bus.log.first_id()
+            held = self._bus.session_events(session_id, after, newest, _TAIL_LIMIT_EVENTS)
+            tally.count("read:stream", len(held))
+            if first_unstored is not None:
+                logged = self._not_held(session_id, max(after, first_unstored - 1), newest)
+                tally.count("read:log", len(logged))
+                held = _merged(held, logged)
         except BusUnavailable:
-            return None
-        return tail
+            return None, []
+        return newest, list(filter(wanted(filters), held))
 
-    def _rest(self, session_id: str, tail: Tail) -> Tail:
-        """The tail with what the stream holds behind it; where the stream begins is asked last, as it is trimmed."""
-        newest = tail.events[-1].id
-        more = self._bus.session_events(session_id, newest, tail.last_id, _TAIL_LIMIT_EVENTS - _FIRST_LOOK_EVENTS)
-        return tail._replace(events=tail.events + more, oldest_held=self._bus.first_session_id(session_id), whole=True)
-
-    def _not_held(self, session_id: str, after: int, tail: Tail) -> list[Event]:
+    def _not_held(self, session_id: str, after: int, newest: int) -> list[Event]:
         """What the log has of the session before its stream begins: the stream keeps only so many, for so long."""
-        before = tail.last_id + 1 if tail.oldest_held is None else tail.oldest_held
+        first_held = self._bus.first_session_id(session_id)
+        before = newest + 1 if first_held is None else first_held
         behind = after
         mark = f'"session_id":"{session_id}"'.encode()
         # By id: an entry that was written a second time holds an event that was given before.

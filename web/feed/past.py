@@ -62,17 +62,15 @@ class Past:
 
     def beginning(self, session_id: str) -> Beginning:
         """Where the log is now. Raises BusUnavailable."""
-        clock = self._bus.session_clock(session_id)
-        # Most feeds are opened while nothing is written, and the database is asked for nothing then.
-        answers = self._answers(session_id) if clock.answering else []
-        return Beginning(clock.epoch, clock.last_id, answers)
+        epoch, last_id = self._bus.clock()
+        return Beginning(epoch, last_id, self._answers(session_id))
 
     def _answers(self, session_id: str) -> list[Answer]:
         try:
             waiting = conversations.unfinished(self._store, session_id, _OPEN_MESSAGES_LIMIT)
         except StoreUnavailable:
             return []
-        runs = [(message_id, self._bus.run_state(message_id)) for message_id in waiting]
+        runs = [(message.message_id, self._bus.run_state(message.message_id)) for message in waiting]
         return [Answer(name, run.tries, run.answer) for name, run in runs if run.status == "live" and run.answer]
 
     def page(self, wish: Wish, last_id: int, epoch: str) -> Page:
@@ -80,20 +78,24 @@ class Past:
 
         Raises StoreUnavailable: an event must not be passed over.
         """
-        tail, anew = self._history.tail(wish.session_id, last_id), None
-        if tail is not None and tail.epoch != epoch:
-            try:
-                anew = Beginning(tail.epoch, tail.last_id, [] if wish.after is None else self._answers(wish.session_id))
-                # Whoever asked for what is new only, may not know a reset, and would take the replay for news.
-                last_id = 0 if wish.after is not None else min(last_id, tail.last_id)
-                tail = self._history.tail(wish.session_id, last_id)
-            except BusUnavailable:
-                # Once Redis is back, the feed comes here again.
-                tail = None
-        found, upto = self._history.look_behind(tail, wish.session_id, last_id, PAGE_LIMIT_EVENTS, wish.filters)
+        anew = self._anew(wish, epoch)
+        if anew is not None:
+            # Whoever asked for what is new only, may not know a reset, and would take the replay for news.
+            last_id = 0 if wish.after is not None else min(last_id, anew.last_id)
+        found, upto = self._history.look_after(wish.session_id, last_id, PAGE_LIMIT_EVENTS, wish.filters)
         kept = _as_many_as_fit(found, self._page_limit_bytes)
         more = len(kept) < len(found) or len(found) == PAGE_LIMIT_EVENTS
         return Page(last_id, kept, more, anew, complete=upto is not None)
+
+    def _anew(self, wish: Wish, epoch: str) -> Beginning | None:
+        try:
+            now, last_id = self._bus.clock()
+            if now == epoch:
+                return None
+            return Beginning(now, last_id, [] if wish.after is None else self._answers(wish.session_id))
+        except BusUnavailable:
+            # Once Redis is back, every feed falls behind and comes here again.
+            return None
 
 
 def _as_many_as_fit(events: list[Event], limit_bytes: int) -> list[Event]:

@@ -60,7 +60,7 @@ class Page:
 class _Clock:
     """The log's epoch and newest id, and why the asker's cursor cannot be resumed from; without Redis nobody can tell.
 
-    `mark`: as of `SessionClock`.
+    `mark`: as of `Bus.session_clock`.
     """
 
     epoch: str | None = None
@@ -90,16 +90,16 @@ class Polls:
 
     def _clock(self, ask: Ask) -> _Clock:
         try:
-            clock = self._bus.session_clock(ask.session_id)
+            epoch, last_id, mark = self._bus.session_clock(ask.session_id)
         except BusUnavailable:
             return _Clock()
         reset = None
         if ask.after is not None and not ask.by_time:
-            if ask.epoch is not None and ask.epoch != clock.epoch:
+            if ask.epoch is not None and ask.epoch != epoch:
                 reset = "epoch"
-            elif ask.after > clock.last_id:
+            elif ask.after > last_id:
                 reset = "future"
-        return _Clock(clock.epoch, clock.last_id, clock.mark, reset)
+        return _Clock(epoch, last_id, mark, reset)
 
     def _read(self, ask: Ask, clock: _Clock) -> Page:
         extra = 1 if ask.tells_more else 0

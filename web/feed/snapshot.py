@@ -62,14 +62,14 @@ class Snapshots:
 
         Raises BusUnavailable, StoreUnavailable.
         """
-        clock = self._bus.session_clock(session_id)
+        epoch, _, mark = self._bus.session_clock(session_id)
         key = (session_id, messages, limit)
-        drawn = self.cache.give(key, clock.mark, lambda: self._draw(session_id, messages, limit))
+        drawn = self.cache.give(key, mark, lambda: self._draw(session_id, messages, limit))
         heads = [*drawn.heads.items(), *self._queued(session_id, messages, drawn)][-messages:]
         told = b",".join(head + self._answer(session_id, message_id) + b"}" for message_id, head in heads)
         fields = {
             "session_id": session_id,
-            "epoch": clock.epoch,
+            "epoch": epoch,
             "last_id": drawn.last_id,
             "next_after": drawn.last_id,
             "has_more": drawn.has_more,
@@ -96,7 +96,7 @@ class Snapshots:
         """Accepted messages that no event has told of yet. Of a long past nobody knows that without reading it all."""
         if drawn.cut:
             return []
-        waiting = conversations.unfinished(self._store, session_id, messages)
+        waiting = [message.message_id for message in conversations.unfinished(self._store, session_id, messages)]
         queued = [Message(message_id, status="queued") for message_id in waiting if message_id not in drawn.heads]
         return [(message.message_id, _head(message, whole=True)) for message in queued]
 
