@@ -34,7 +34,7 @@ page: web/static/app/.built ## Builds the page, with a Node.js of its own where 
 
 test: setup-dev page test-programs lint ## Runs every check and every test.
 	@$(NODE) npm --prefix frontend test
-	@$(VENV)/bin/python -m pytest -n 3 --dist worksteal
+	@$(VENV)/bin/python -m pytest -n 4 --dist worksteal
 
 test-programs: setup-dev
 	@scripts/test-programs.sh

@@ -110,7 +110,7 @@ def test_who_reads_late_reads_whole_frames(stack: Stack, bus: Bus, session_id: s
     with stack.feed(session_id) as witness, _late(stack, session_id, transport) as late:
         sent = []
         for number in range(_LATE_EVENTS):
-            text = f"{number:06d}" * (_LARGE // 6)
+            text = f"{number:06d}" + "x" * _LARGE
             sent += [(event_id, text) for event_id in emit(bus, session_id, data={"text": text})]
         # Now everything has been announced, and most of it waits for who does not read.
         _until(witness, sent[-1][0])
