@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import datetime
 import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -19,7 +18,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.pairs import Comparison, Goal, compare
-from benchmarks.processes import ROOT, environment_with
+from benchmarks.processes import LineProcess
 from benchmarks.recorder_sides import wire
 from benchmarks.report import show
 from pipeline import settings as settings_table
@@ -55,34 +54,18 @@ class SideProcess:
 
     def __init__(self, side: str, count: int, environment: Mapping[str, str]) -> None:
         self.count = count
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "benchmarks.recorder_sides", side, str(count)],
-            cwd=ROOT,
-            env=environment_with(environment),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._said()
-
-    def _said(self) -> str:
-        assert self._process.stdout is not None
-        line = self._process.stdout.readline()
-        if not line:
-            raise RuntimeError("a side has ended")
-        return line
+        command = [sys.executable, "-m", "benchmarks.recorder_sides", side, str(count)]
+        self._process = LineProcess(command, environment)
+        self._process.heard()
 
     def run(self, first: int) -> Took:
         """One run, over the events from number `first` on."""
-        assert self._process.stdin is not None
-        self._process.stdin.write(f"{first}\n")
-        self._process.stdin.flush()
-        return Took(**json.loads(self._said()))
+        self._process.tell(str(first))
+        return Took(**json.loads(self._process.heard()))
 
     def stop(self) -> None:
         """Ends it."""
-        self._process.terminate()
-        self._process.communicate(timeout=10)
+        self._process.close()
 
 
 class Place:

@@ -81,8 +81,3 @@ def is_theirs(principal: Bound, owner: str | None, session_id: str) -> bool:
     if principal.session_id is not None and principal.session_id != session_id:
         return False
     return not principal.owns_only or principal.session_id is not None or owner == principal.id
-
-
-def lives_at(principal: Principal, moment: float) -> bool:
-    """Whether the principal's credential is still good at a time in Unix seconds."""
-    return principal.expires_at is None or moment < principal.expires_at
