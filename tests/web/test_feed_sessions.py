@@ -234,6 +234,7 @@ def test_a_further_session_takes_a_place_in_it_and_gives_it_back(hasty: Stack, s
         # Who has a place may ask again, for other events.
         assert gets_in(first)
         _say(first, "unsubscribe", session_id=full)
+        _until(first, "unsubscribed")
         assert gets_in(third)
         assert not gets_in(first)
         second.socket.close()
