@@ -6,6 +6,7 @@
 from pipeline.bus.bus import Bus, open_bus
 from pipeline.bus.feed import Frame, Subscription
 from pipeline.bus.runs import Begun, Closed, Closing, QueueIs, RunState, SpanStart
+from pipeline.bus.sessions import SessionClock, Tail
 
 __all__ = [
     "Begun",
@@ -15,7 +16,9 @@ __all__ = [
     "Frame",
     "QueueIs",
     "RunState",
+    "SessionClock",
     "SpanStart",
     "Subscription",
+    "Tail",
     "open_bus",
 ]

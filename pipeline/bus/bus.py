@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pipeline.bus import keys, runs
+from pipeline.bus import keys, runs, sessions
 from pipeline.bus.feed import Subscription
 from pipeline.bus.handler_log import HandlerLog
 from pipeline.bus.log import Log
@@ -97,10 +97,23 @@ class Bus:
         reply = self._scripts.call(self._stage, "clock", [keys.CLOCK, keys.LOG], [])
         return reply[0].decode(), int(reply[1])
 
-    def session_clock(self, session_id: str) -> tuple[str, int, str]:
-        """The log's epoch, its newest id, and a mark that is another one after every event of the session."""
-        epoch, last_id, seq, newest = self._scripts.call(self._stage, "session", keys.events(session_id), [])
-        return epoch.decode(), int(last_id), f"{epoch.decode()} {seq.decode()} {newest.decode()}"
+    def session_clock(self, session_id: str) -> sessions.SessionClock:
+        """Where the log and the session stand."""
+        key_names = [*keys.events(session_id), keys.answering(session_id)]
+        return sessions.session_clock(self._scripts.call(self._stage, "session", key_names, []))
+
+    def session_tail(self, session_id: str, after: int, limit: int, limit_bytes: int) -> sessions.Tail:
+        """Where the log stands, and the first events of the session's stream behind `after`, at one moment.
+
+        At most `limit`, and no more than fit into `limit_bytes`, but one at least: Redis does nothing else meanwhile.
+        """
+        arguments: list[Argument] = [after, "", limit, limit_bytes, "0"]
+        return sessions.tail(self._scripts.call(self._stage, "tail", keys.events(session_id), arguments))
+
+    def session_end(self, session_id: str, before: int | None, limit: int, limit_bytes: int) -> sessions.Tail:
+        """As `session_tail`, with the last events of the session's stream before the id `before` (None: of all)."""
+        arguments: list[Argument] = [0, "" if before is None else before, limit, limit_bytes, "1"]
+        return sessions.tail(self._scripts.call(self._stage, "tail", keys.events(session_id), arguments))
 
     def lift(self, stored: int, epoch: str | None) -> str:
         """Tells the log what the database holds, its newest entry and the epoch that it knows; gives the log's epoch.
@@ -272,7 +285,7 @@ class Bus:
         """
         text = clean_text(text)
         frame = {"type": "chunk", "message_id": message_id, "attempt": attempt, "offset": offset, "text": text}
-        key_names = [keys.run(message_id), keys.answer(message_id)]
+        key_names = [keys.run(message_id), keys.answer(message_id), keys.answering(session_id)]
         # By the stage's client: a piece that is dropped would leave a hole in the answer that is read late.
         return bool(self._insist("chunk", key_names, [token, offset, text.encode(), encode(frame)]))
 
@@ -349,13 +362,9 @@ class Bus:
         """At most `limit` events of the session's stream behind `after` up to `upto`, oldest first."""
         return self.log.read_stream(keys.session_stream(session_id), after, upto, limit)
 
-    def first_session_id(self, session_id: str) -> int | None:
-        """The id of the oldest event in the session's stream, None when there is none."""
-        return self.log.first_id(keys.session_stream(session_id))
-
     def forget_session(self, session_id: str, message_ids: Sequence[str]) -> None:
         """Takes the session's stream and answers out of Redis; its numbering stays."""
-        names = [keys.session_stream(session_id), *(keys.answer(m) for m in message_ids)]
+        names = [keys.session_stream(session_id), keys.answering(session_id), *(keys.answer(m) for m in message_ids)]
         asking(lambda: self._stage.delete(*names))
 
     def ping(self) -> None:

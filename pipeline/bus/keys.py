@@ -43,6 +43,11 @@ def answer(message_id: str) -> str:
     return f"{_TAG}answer:{message_id}"
 
 
+def answering(session_id: str) -> str:
+    """What is there while an answer of the session may be kept."""
+    return f"{_TAG}answering:{session_id}"
+
+
 def spans(message_id: str) -> str:
     """The message's ordinary spans that are open."""
     return f"{_TAG}spans:{message_id}"

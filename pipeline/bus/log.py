@@ -77,9 +77,9 @@ class Log:
         raw = asking(lambda: self._client.xrange(name, f"({after}-0", f"{upto}-0", count=limit))
         return [Event.from_wire(fields[b"e"]) for _, fields in raw]
 
-    def first_id(self, name: str = keys.LOG) -> int | None:
-        """The id of the oldest entry that the stream holds, None for an empty one."""
-        raw = asking(lambda: self._client.xrange(name, "-", "+", count=1))
+    def first_id(self) -> int | None:
+        """The id of the log's oldest entry, None for an empty one."""
+        raw = asking(lambda: self._client.xrange(keys.LOG, "-", "+", count=1))
         return _id(raw[0][0]) if raw else None
 
     def read_log(self, after: int, before: int, limit: int) -> list[Entry]:

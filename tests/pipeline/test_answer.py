@@ -84,6 +84,18 @@ def test_the_answer_expires(run: DrivenRun, raw: redis.Redis) -> None:
     assert 0 < raw.pttl(keys.answer(run.message_id)) <= run.bus.settings.run_ttl_seconds * 1000
 
 
+def test_a_session_says_that_an_answer_is_kept(run: DrivenRun, raw: redis.Redis) -> None:
+    """A page reloaded in mid-answer would not look for what is written, and lose the answer's beginning."""
+    assert not run.bus.session_clock(run.session_id).answering
+    for number, piece in enumerate(PIECES):
+        raw.delete(keys.answering(run.session_id))
+        run.bus.chunk(*run.ids, run.token, 1, len("".join(PIECES[:number])), piece)
+        assert run.bus.session_clock(run.session_id).answering
+        # Never gone before the answer is.
+        assert raw.pexpiretime(keys.answering(run.session_id)) >= raw.pexpiretime(keys.answer(run.message_id))
+    assert not run.bus.session_clock("another").answering
+
+
 def test_what_is_announced_is_what_is_kept(run: DrivenRun) -> None:
     """The words on the page would not be the saved answer, character by character, and later offsets be wrong."""
     channel = keys.session_channel("s-1")

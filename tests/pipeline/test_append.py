@@ -204,7 +204,6 @@ def test_pages_of_a_session(bus: Bus) -> None:
     assert ids_of(bus.session_events("s-1", ids[5], NEWEST, 3)) == ids[6:]
     assert bus.session_events("s-1", ids[6], NEWEST, 3) == []
     assert ids_of(bus.session_events("s-1", ids[1], ids[4], 10)) == ids[2:5]
-    assert (bus.first_session_id("s-1"), bus.first_session_id("s-2")) == (ids[0], None)
     assert bus.session_events("s-2", 0, NEWEST, 3) == []
 
 

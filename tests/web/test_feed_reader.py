@@ -267,11 +267,11 @@ def test_a_page_that_may_have_a_hole_is_asked_for_again() -> None:
     talk = Talk()
     [followed] = talk.reader.followed
     followed.fall_behind(talk.now)
-    followed.turn(Page(7, [], more=False, complete=False), talk.now)
+    followed.turn(Page(7, [], 7, more=False, complete=False), talk.now)
     assert not followed.is_live
     assert followed.catch_up_at is not None
     assert talk.now < followed.catch_up_at < talk.now + 5
-    followed.turn(Page(7, [], more=False), talk.now)
+    followed.turn(Page(7, [], 7, more=False), talk.now)
     assert followed.is_live
 
 

@@ -93,7 +93,7 @@ def test_a_stored_session_is_given_without_its_stream(make_site: Callable[..., S
 def test_a_page_never_has_a_hole_while_recorders_work(make_site: Callable[..., Site], filters: Filters) -> None:
     """A poller would step over events that were stored between two looks, and never see them."""
     site = make_site(SPANFEED_RECORDER_BATCH_LIMIT_EVENTS="7", SPANFEED_RECORDER_BATCH_WAIT_MS="1")
-    history = History(site.settings, site.bus, site.store)
+    history = History(site.bus, site.store)
     recorder = site.recorder()
     recording = threading.Thread(target=recorder.run, daemon=True)
     recording.start()
@@ -125,3 +125,49 @@ def test_a_failed_search_is_found_among_what_is_not_stored(make_site: Callable[.
     [second] = site.emit(session_id, 1, "error", status=Status.FAILED)
     assert site.ids(session_id, event_status="failed", after=0) == [first, second]
     assert site.ids(session_id, event_status="failed", limit=1) == [second]
+
+
+def test_more_than_is_read_at_one_moment_is_given_whole(make_site: Callable[..., Site], session_id: str) -> None:
+    """A client that comes back after a long answer would miss what lies behind the first events that Redis gives."""
+    site = make_site()
+    ids = site.emit(session_id, 1_010)
+    assert [event.id for event in History(site.bus, site.store).after(session_id, 0, 2_000)] == ids
+    with _client(site) as client:
+        client.xtrim(keys.session_stream(session_id), maxlen=600, approximate=False)
+    history = History(site.bus, site.store)
+    assert [event.id for event in history.after(session_id, 0, 2_000)] == ids
+    assert [event.id for event in history.after(session_id, ids[100], 2_000)] == ids[101:]
+    assert [event.id for event in history.latest(session_id, 2_000)] == ids
+
+
+@pytest.mark.parametrize("stored", [0, 7, 20], ids=["unstored", "half", "stored"])
+@pytest.mark.parametrize("kept", [20, 12], ids=["stream", "log"])
+@pytest.mark.parametrize("filters", [Filters(), Filters(event_types=("agent_*",))], ids=["all", "filtered"])
+def test_large_events_are_read_a_few_at_a_time(
+    make_site: Callable[..., Site], session_id: str, stored: int, kept: int, filters: Filters
+) -> None:
+    """A reader of a long session would have all of it read for each of its pages, and time out when it is large."""
+    site = make_site()
+    ids = []
+    for number in range(20):
+        if number == stored:
+            site.recorder().run_until_empty()
+        name = "agent_thinking" if number % 2 else "error"
+        ids += site.emit(session_id, 1, name, data={"text": "x" * 40_000})
+    if stored == len(ids):
+        site.recorder().run_until_empty()
+    with _client(site) as client:
+        client.xtrim(keys.session_stream(session_id), maxlen=kept, approximate=False)
+    history, wanted = History(site.bus, site.store), ids[1::2] if filters.event_types else ids
+    found: list[int] = []
+    cursor, looks, more = 0, 0, True
+    while more:
+        look = history.look_on(session_id, cursor, 500, 100_000, filters)
+        assert len(look.events) <= 2
+        assert look.upto > cursor
+        found += [event.id for event in look.events]
+        cursor, looks, more = look.upto, looks + 1, look.more
+    assert found == wanted
+    assert looks >= len(wanted) // 2
+    assert [event.id for event in history.after(session_id, 0, 500, filters)] == wanted
+    assert [event.id for event in history.latest(session_id, 9, filters)] == wanted[-9:]

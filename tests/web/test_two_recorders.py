@@ -78,7 +78,7 @@ class Poller:
     """A client that asks again and again for what came behind the newest event it has seen."""
 
     def __init__(self, site: Site, session_id: str, chance: random.Random) -> None:
-        self._history = History(site.settings, site.bus, site.store)
+        self._history = History(site.bus, site.store)
         self._session_id = session_id
         self._chance = chance
         self.seen: list[int] = []

@@ -129,7 +129,7 @@ class Followed:
                 told.append(self.message("hello", texts.hello(page.start, self.epoch)))
                 told += self._answers(page.anew.answers)
         told += [self.transport.event(event.id, event.wire) for event in page.events]
-        self.last_id = page.events[-1].id if page.events else page.start
+        self.last_id = page.upto
         if page.more:
             self.catch_up_at = now
         elif page.complete:

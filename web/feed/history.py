@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import sys
+from collections.abc import Callable
 from typing import NamedTuple
 
 from pipeline.bus import Bus, Frame
-from pipeline.errors import BusUnavailable, InvalidEvent
 from pipeline.event import Event
-from pipeline.settings import Settings
 from pipeline.store import Store, events, marks
 from pipeline.store.events import Filters
+from web.feed.held import Holding, merged
 from web.feed.tally import tally
 
-_TAIL_LIMIT_EVENTS = 100_000
-_LOG_PAGE_ENTRIES = 2_000
+_ANY_SIZE = sys.maxsize
+_FIRST_LOOK_EVENTS = 100
 
 
 def _judge(filters: Filters) -> Callable[[str, str | None, str, str], bool]:
@@ -49,10 +48,18 @@ def wanted_frame(filters: Filters) -> Callable[[Frame], bool]:
 
 
 class Look(NamedTuple):
-    """Events, ascending; all that there were up to the log's newest id `upto`, or what is stored without Redis."""
+    """Events of a session, ascending: all that there were behind a cursor, or the newest, up to the id `upto`.
+
+    `more`: there are others behind `upto`. `epoch` and `last_id` are the log's. Not `complete`: without Redis they are
+    those that are stored.
+    """
 
     events: list[Event]
-    upto: int | None
+    upto: int
+    more: bool
+    complete: bool = True
+    epoch: str = ""
+    last_id: int = 0
 
 
 class History:
@@ -60,14 +67,13 @@ class History:
 
     Recorders store batches of the log, and nobody knows in which order those are committed: what is not stored may
     lie between what is. So nothing is concluded from the newest stored event. What Redis holds is read first, up to
-    the newest id of that moment; then the database, up to the same id. An event of that span was in Redis then or is
-    in the database now; what is newer waits for the next question.
+    the newest id of that moment, or to where enough was read; then the database, up to the same id. An event of that
+    span was in Redis then or is in the database now; what is newer waits for the next question.
     """
 
-    def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
-        self._settings = settings
-        self._bus = bus
+    def __init__(self, bus: Bus, store: Store) -> None:
         self._store = store
+        self._holding = Holding(bus)
 
     def after(self, session_id: str, after: int, limit: int, filters: Filters = Filters()) -> list[Event]:
         """The oldest `limit` events behind `after`, ascending. Raises StoreUnavailable.
@@ -78,12 +84,47 @@ class History:
 
     def look_after(self, session_id: str, after: int, limit: int, filters: Filters = Filters()) -> Look:
         """As `after`, and up to where that was. Raises StoreUnavailable."""
-        newest, tail = self._tail(session_id, after, filters)
-        if newest is None:
-            return Look(self._without_holes(session_id, after, limit, filters), None)
-        stored = events.session_events(self._store, session_id, after, limit, filters, newest)
-        tally.count("read:database", len(stored))
-        return Look(_merged(stored, tail)[:limit], newest)
+        look = self.look_on(session_id, after, limit, _ANY_SIZE, filters)
+        found = look.events
+        while look.more and len(found) < limit:
+            look = self.look_on(session_id, look.upto, limit - len(found), _ANY_SIZE, filters)
+            found += look.events
+        return look._replace(events=found)
+
+    def look_on(self, session_id: str, after: int, limit: int, limit_bytes: int, filters: Filters = Filters()) -> Look:
+        """The first events behind `after`: at most `limit`, no more than fit into `limit_bytes`, but one at least.
+
+        They may be fewer, or none that passes the filters, and others follow all the same. Raises StoreUnavailable.
+        """
+        held = self._holding.behind(session_id, after, limit, limit_bytes)
+        if held is None:
+            found, more = self._without_holes(session_id, after, limit, limit_bytes)
+            return Look(list(filter(wanted(filters), found)), found[-1].id if found else after, more, complete=False)
+        stored, cut = self._stored(session_id, after, limit, limit_bytes, filters, held.upto)
+        upto = stored[-1].id if cut else held.upto
+        found = merged(stored, [event for event in filter(wanted(filters), held.events) if event.id <= upto])
+        kept = _as_many_as_fit(found[:limit], limit_bytes)
+        if len(kept) < len(found):
+            return Look(kept, kept[-1].id, True, True, held.epoch, held.last_id)
+        return Look(kept, upto, held.more or cut, True, held.epoch, held.last_id)
+
+    def _stored(
+        self, session_id: str, after: int, limit: int, limit_bytes: int, filters: Filters, upto: int | None
+    ) -> tuple[list[Event], bool]:
+        """What is stored behind `after`, and whether something may be left: a few events first, to see how large."""
+        found: list[Event] = []
+        size, asked = 0, min(limit, _FIRST_LOOK_EVENTS)
+        while True:
+            behind = found[-1].id if found else after
+            some = events.session_events(self._store, session_id, behind, asked, filters, upto)
+            tally.count("read:database", len(some))
+            found += some
+            size += sum(len(event.wire) for event in some)
+            if len(some) < asked:
+                return found, False
+            if len(found) >= limit or size >= limit_bytes:
+                return found, True
+            asked = max(1, min(limit - len(found), (limit_bytes - size) * len(found) // size))
 
     def first_kept(self, session_id: str, after: int) -> int | None:
         """The session's first event behind `after`, if some before it, behind the cursor, may be deleted; else None.
@@ -98,20 +139,21 @@ class History:
         before = events.latest_session_events(self._store, session_id, 1, upto=after)
         return None if before and before[0].seq == first.seq - 1 else first.id
 
-    def _without_holes(self, session_id: str, after: int, limit: int, filters: Filters) -> list[Event]:
-        """What is stored behind `after` up to the first number that is missing: it may not be stored yet.
+    def _without_holes(self, session_id: str, after: int, limit: int, limit_bytes: int) -> tuple[list[Event], bool]:
+        """What is stored behind `after` up to the first number that is missing, which may not be stored yet.
 
-        A number 1 is no hole: numbering begins anew when Redis has lost its data.
+        A number 1 is no hole: numbering begins anew when Redis has lost its data. And whether others follow.
         """
         before = events.latest_session_events(self._store, session_id, 1, upto=after)
         expected = (before[0].seq or 0) + 1 if before else 1
+        stored, cut = self._stored(session_id, after, limit, limit_bytes, Filters(), None)
         found: list[Event] = []
-        for event in events.session_events(self._store, session_id, after, limit):
+        for event in stored:
             if event.seq not in {expected, 1}:
-                break
+                return found, False
             expected = event.seq + 1
             found.append(event)
-        return list(filter(wanted(filters), found))
+        return found, cut
 
     def latest(self, session_id: str, count: int, filters: Filters = Filters()) -> list[Event]:
         """The newest `count` events, ascending. Raises StoreUnavailable."""
@@ -119,55 +161,19 @@ class History:
 
     def look_latest(self, session_id: str, count: int, filters: Filters = Filters()) -> Look:
         """As `latest`, and up to where that was. Raises StoreUnavailable."""
-        newest, tail = self._tail(session_id, 0, filters)
-        stored = events.latest_session_events(self._store, session_id, count, filters, newest)
-        return Look(_merged(stored, tail)[-count:], newest)
-
-    def _tail(self, session_id: str, after: int, filters: Filters) -> tuple[int | None, list[Event]]:
-        """The newest id of this moment, and what Redis holds of the session behind `after` up to it."""
-        try:
-            _, newest = self._bus.clock()
-            first_unstored = self._bus.log.first_id()
-            held = self._bus.session_events(session_id, after, newest, _TAIL_LIMIT_EVENTS)
-            tally.count("read:stream", len(held))
-            if first_unstored is not None:
-                logged = self._not_held(session_id, max(after, first_unstored - 1), newest)
-                tally.count("read:log", len(logged))
-                held = _merged(held, logged)
-        except BusUnavailable:
-            return None, []
-        return newest, list(filter(wanted(filters), held))
-
-    def _not_held(self, session_id: str, after: int, newest: int) -> list[Event]:
-        """What the log has of the session before its stream begins: the stream keeps only so many, for so long."""
-        first_held = self._bus.first_session_id(session_id)
-        before = newest + 1 if first_held is None else first_held
-        behind = after
-        mark = f'"session_id":"{session_id}"'.encode()
-        # By id: an entry that was written a second time holds an event that was given before.
-        found: dict[int, Event] = {}
-        while after + 1 < before and len(found) < _TAIL_LIMIT_EVENTS:
-            entries = self._bus.log.read_log(after, before, _LOG_PAGE_ENTRIES)
-            found |= {
-                event.id: event
-                for event in _readable(e.wire for e in entries if e.wire is not None and mark in e.wire)
-                if event.seq is not None and behind < event.id < before
-            }
-            if len(entries) < _LOG_PAGE_ENTRIES:
-                break
-            after = int(entries[-1].entry_id.partition("-")[0])
-        return [found[event_id] for event_id in sorted(found)]
+        held = self._holding.newest(session_id, count, wanted(filters))
+        upto = None if held is None else held.last_id
+        stored = events.latest_session_events(self._store, session_id, count, filters, upto)
+        if held is None:
+            return Look(stored, stored[-1].id if stored else 0, False, complete=False)
+        return Look(merged(stored, held.events)[-count:], held.last_id, False, True, held.epoch, held.last_id)
 
 
-def _readable(wires: Iterable[bytes]) -> Iterator[Event]:
-    """The events; what is none will lie with the dead letters and must not hold a feed up until then."""
-    for wire in wires:
-        with contextlib.suppress(InvalidEvent):
-            yield Event.from_wire(wire)
-
-
-def _merged(first: Sequence[Event], second: Sequence[Event]) -> list[Event]:
-    """Both, each event once, ascending."""
-    if not first or not second:
-        return [*first, *second]
-    return sorted({event.id: event for event in (*first, *second)}.values(), key=lambda event: event.id)
+def _as_many_as_fit(found: list[Event], limit_bytes: int) -> list[Event]:
+    """The first events that are not too large together; one at least."""
+    size = 0
+    for count, event in enumerate(found):
+        size += len(event.wire)
+        if size > limit_bytes and count:
+            return found[:count]
+    return found

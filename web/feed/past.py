@@ -10,7 +10,7 @@ from pipeline.errors import BusUnavailable, StoreUnavailable
 from pipeline.event import Event
 from pipeline.settings import Settings
 from pipeline.store import Store, conversations
-from web.feed.history import History
+from web.feed.history import History, Look
 from web.feed.wish import Wish
 
 PAGE_LIMIT_EVENTS = 500
@@ -37,7 +37,7 @@ class Beginning:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Page:
-    """Events behind a cursor, oldest first; `more` says that the next page follows.
+    """Events behind a cursor, oldest first, and the cursor behind them; `more` says that the next page follows.
 
     Not `complete`: Redis could not be asked, so that events may be missing behind these ones.
 
@@ -46,6 +46,7 @@ class Page:
 
     start: int
     events: Sequence[Event]
+    upto: int
     more: bool
     anew: Beginning | None = None
     complete: bool = True
@@ -57,20 +58,22 @@ class Past:
     def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
         self._bus = bus
         self._store = store
-        self._history = History(settings, bus, store)
+        self._history = History(bus, store)
         self._page_limit_bytes = settings.feed_queue_limit_bytes
 
     def beginning(self, session_id: str) -> Beginning:
         """Where the log is now. Raises BusUnavailable."""
-        epoch, last_id = self._bus.clock()
-        return Beginning(epoch, last_id, self._answers(session_id))
+        clock = self._bus.session_clock(session_id)
+        # Most feeds are opened while nothing is written, and the database is asked for nothing then.
+        answers = self._answers(session_id) if clock.answering else []
+        return Beginning(clock.epoch, clock.last_id, answers)
 
     def _answers(self, session_id: str) -> list[Answer]:
         try:
             waiting = conversations.unfinished(self._store, session_id, _OPEN_MESSAGES_LIMIT)
         except StoreUnavailable:
             return []
-        runs = [(message.message_id, self._bus.run_state(message.message_id)) for message in waiting]
+        runs = [(message_id, self._bus.run_state(message_id)) for message_id in waiting]
         return [Answer(name, run.tries, run.answer) for name, run in runs if run.status == "live" and run.answer]
 
     def page(self, wish: Wish, last_id: int, epoch: str) -> Page:
@@ -78,31 +81,17 @@ class Past:
 
         Raises StoreUnavailable: an event must not be passed over.
         """
-        anew = self._anew(wish, epoch)
-        if anew is not None:
+        look, anew = self._look(wish, last_id), None
+        if look.complete and look.epoch != epoch:
             # Whoever asked for what is new only, may not know a reset, and would take the replay for news.
-            last_id = 0 if wish.after is not None else min(last_id, anew.last_id)
-        found, upto = self._history.look_after(wish.session_id, last_id, PAGE_LIMIT_EVENTS, wish.filters)
-        kept = _as_many_as_fit(found, self._page_limit_bytes)
-        more = len(kept) < len(found) or len(found) == PAGE_LIMIT_EVENTS
-        return Page(last_id, kept, more, anew, complete=upto is not None)
+            last_id = 0 if wish.after is not None else min(last_id, look.last_id)
+            try:
+                anew = Beginning(look.epoch, look.last_id, [] if wish.after is None else self._answers(wish.session_id))
+            except BusUnavailable:
+                return Page(last_id, [], last_id, more=False, complete=False)
+            look = self._look(wish, last_id)
+        upto = look.events[-1].id if look.events else last_id
+        return Page(last_id, look.events, look.upto if look.more else upto, look.more, anew, look.complete)
 
-    def _anew(self, wish: Wish, epoch: str) -> Beginning | None:
-        try:
-            now, last_id = self._bus.clock()
-            if now == epoch:
-                return None
-            return Beginning(now, last_id, [] if wish.after is None else self._answers(wish.session_id))
-        except BusUnavailable:
-            # Once Redis is back, every feed falls behind and comes here again.
-            return None
-
-
-def _as_many_as_fit(events: list[Event], limit_bytes: int) -> list[Event]:
-    """The first events that are not too large together; one at least."""
-    size = 0
-    for count, event in enumerate(events):
-        size += len(event.wire)
-        if size > limit_bytes and count:
-            return events[:count]
-    return events
+    def _look(self, wish: Wish, last_id: int) -> Look:
+        return self._history.look_on(wish.session_id, last_id, PAGE_LIMIT_EVENTS, self._page_limit_bytes, wish.filters)

@@ -60,7 +60,7 @@ class Page:
 class _Clock:
     """The log's epoch and newest id, and why the asker's cursor cannot be resumed from; without Redis nobody can tell.
 
-    `mark`: as of `Bus.session_clock`.
+    `mark`: as of `SessionClock`.
     """
 
     epoch: str | None = None
@@ -74,7 +74,7 @@ class Polls:
 
     def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
         self._bus = bus
-        self._history = History(settings, bus, store)
+        self._history = History(bus, store)
         self.cache: PageCache[Page] = PageCache(
             settings.poll_cache_limit_entries, settings.poll_cache_limit_bytes, settings.poll_cache_seconds
         )
@@ -90,16 +90,16 @@ class Polls:
 
     def _clock(self, ask: Ask) -> _Clock:
         try:
-            epoch, last_id, mark = self._bus.session_clock(ask.session_id)
+            clock = self._bus.session_clock(ask.session_id)
         except BusUnavailable:
             return _Clock()
         reset = None
         if ask.after is not None and not ask.by_time:
-            if ask.epoch is not None and ask.epoch != epoch:
+            if ask.epoch is not None and ask.epoch != clock.epoch:
                 reset = "epoch"
-            elif ask.after > last_id:
+            elif ask.after > clock.last_id:
                 reset = "future"
-        return _Clock(epoch, last_id, mark, reset)
+        return _Clock(clock.epoch, clock.last_id, clock.mark, reset)
 
     def _read(self, ask: Ask, clock: _Clock) -> Page:
         extra = 1 if ask.tells_more else 0
@@ -123,7 +123,7 @@ class Polls:
             head |= {"gap": True, "first_available": first}
         body = encode(head)[:-1] + b',"events":[' + b",".join(event.wire for event in events) + b"]}"
         has_news = bool(events) or clock.reset is not None
-        return Page(body, tag_of(body), has_news, look.upto is not None)
+        return Page(body, tag_of(body), has_news, look.complete)
 
 
 def _unmoved(ask: Ask, clock: _Clock) -> int | None:

@@ -52,7 +52,7 @@ class Snapshots:
     def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
         self._bus = bus
         self._store = store
-        self._history = History(settings, bus, store)
+        self._history = History(bus, store)
         self.cache: PageCache[Drawn] = PageCache(
             settings.poll_cache_limit_entries, settings.poll_cache_limit_bytes, settings.poll_cache_seconds
         )
@@ -62,14 +62,14 @@ class Snapshots:
 
         Raises BusUnavailable, StoreUnavailable.
         """
-        epoch, _, mark = self._bus.session_clock(session_id)
+        clock = self._bus.session_clock(session_id)
         key = (session_id, messages, limit)
-        drawn = self.cache.give(key, mark, lambda: self._draw(session_id, messages, limit))
+        drawn = self.cache.give(key, clock.mark, lambda: self._draw(session_id, messages, limit))
         heads = [*drawn.heads.items(), *self._queued(session_id, messages, drawn)][-messages:]
         told = b",".join(head + self._answer(session_id, message_id) + b"}" for message_id, head in heads)
         fields = {
             "session_id": session_id,
-            "epoch": epoch,
+            "epoch": clock.epoch,
             "last_id": drawn.last_id,
             "next_after": drawn.last_id,
             "has_more": drawn.has_more,
@@ -79,9 +79,10 @@ class Snapshots:
 
     def _draw(self, session_id: str, messages: int, limit: int) -> Drawn:
         count = max(limit + 1, messages * _EVENTS_PER_MESSAGE)
-        events, upto = self._history.look_latest(session_id, count)
-        if upto is None:
+        look = self._history.look_latest(session_id, count)
+        if not look.complete:
             raise BusUnavailable
+        events = look.events
         cut = len(events) == count
         known = fold(orjson.loads(event.wire) for event in events)
         beginnings = _beginnings(events)
@@ -90,13 +91,13 @@ class Snapshots:
             for message in list(known.values())[-messages:]
         }
         tail = b",".join(event.wire for event in events[-limit:])
-        return Drawn(upto, heads, cut, tail, len(events) > limit)
+        return Drawn(look.upto, heads, cut, tail, len(events) > limit)
 
     def _queued(self, session_id: str, messages: int, drawn: Drawn) -> list[tuple[str, bytes]]:
         """Accepted messages that no event has told of yet. Of a long past nobody knows that without reading it all."""
         if drawn.cut:
             return []
-        waiting = [message.message_id for message in conversations.unfinished(self._store, session_id, messages)]
+        waiting = conversations.unfinished(self._store, session_id, messages)
         queued = [Message(message_id, status="queued") for message_id in waiting if message_id not in drawn.heads]
         return [(message.message_id, _head(message, whole=True)) for message in queued]
 
