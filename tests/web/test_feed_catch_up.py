@@ -11,6 +11,7 @@ import pytest
 
 from pipeline.bus import Bus, keys
 from pipeline.event import Status
+from pipeline.store import events, marks
 from tests.parts.feed_client import FeedClient
 from tests.parts.stack import KEY, Stack
 from tests.parts.waiting import wait_for
@@ -86,6 +87,26 @@ def test_a_cursor_that_is_worth_nothing_is_said_to_be(
     assert kinds == ["connection", "reset", "hello", "event"]
     assert client.frames[1]["reason"] == ("epoch" if "epoch" in stale else "future")
     assert client.frames[1]["epoch"] == client.frames[0]["epoch"] == epoch
+
+
+def test_a_cursor_behind_which_events_were_deleted_is_worth_nothing(
+    server: Stack, server_bus: Bus, recorder: Recorder, session_id: str
+) -> None:
+    """A client that comes back after a week would put the end of a story behind its beginning."""
+    ids = emit(server_bus, session_id, 6)
+    recorder.run_until_empty()
+    with server.redis.client() as client:
+        client.delete(keys.session_stream(session_id))
+        client.xtrim(keys.LOG, maxlen=0, approximate=False)
+    marks.note_deleted(server.store, ids[4])
+    events.delete_older(server.store, ids[4])
+    with server.feed(session_id, after=ids[0]) as client:
+        assert _read(client, ids[-1]) == ids[4:]
+    assert [frame["type"] for frame in client.frames[:4]] == ["connection", "reset", "hello", "event"]
+    assert client.frames[1]["reason"] == "history"
+    with server.feed(session_id, after=ids[4]) as client:
+        assert _read(client, ids[-1]) == ids[5:]
+    assert "reset" not in {frame["type"] for frame in client.frames}
 
 
 def test_a_cursor_of_the_right_epoch_is_no_reset(server: Stack, server_bus: Bus, session_id: str) -> None:

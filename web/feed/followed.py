@@ -111,7 +111,7 @@ class Followed:
             return "epoch"
         if wish.after is not None and wish.after > beginning.last_id:
             return "future"
-        return None
+        return "history" if beginning.history_gone else None
 
     def _answers(self, answers: Sequence[Answer]) -> Iterator[bytes]:
         for answer in answers:

@@ -28,11 +28,15 @@ class Answer:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Beginning:
-    """The log's epoch and newest id at the moment when a feed begins, and what is being written then."""
+    """The log's epoch and newest id at the moment when a feed begins, and what is being written then.
+
+    `history_gone`: events behind the client's cursor have been deleted.
+    """
 
     epoch: str
     last_id: int
     answers: Sequence[Answer]
+    history_gone: bool = False
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -61,12 +65,19 @@ class Past:
         self._history = History(bus, store)
         self._page_limit_bytes = settings.feed_queue_limit_bytes
 
-    def beginning(self, session_id: str) -> Beginning:
+    def beginning(self, wish: Wish) -> Beginning:
         """Where the log is now. Raises BusUnavailable."""
-        clock = self._bus.session_clock(session_id)
+        clock = self._bus.session_clock(wish.session_id)
         # Most feeds are opened while nothing is written, and the database is asked for nothing then.
-        answers = self._answers(session_id) if clock.answering else []
-        return Beginning(clock.epoch, clock.last_id, answers)
+        answers = self._answers(wish.session_id) if clock.answering else []
+        return Beginning(clock.epoch, clock.last_id, answers, self._is_gone(wish))
+
+    def _is_gone(self, wish: Wish) -> bool:
+        try:
+            return wish.after is not None and self._history.first_kept(wish.session_id, wish.after) is not None
+        except StoreUnavailable:
+            # Nothing is told before the database can be read again, but what goes on live should begin now.
+            return False
 
     def _answers(self, session_id: str) -> list[Answer]:
         try:

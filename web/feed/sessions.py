@@ -59,7 +59,7 @@ class Sessions:
             if followed.further:
                 stack.callback(self._seats.leave, followed.wish.session_id)
             stack.enter_context(self._listener.following(session_channel(followed.wish.session_id), mailbox))
-            self._reader.greet(followed, self._past.beginning(followed.wish.session_id), now)
+            self._reader.greet(followed, self._past.beginning(followed.wish), now)
             self._open[followed] = mailbox, stack.pop_all()
 
     def leave(self, followed: Followed) -> None:

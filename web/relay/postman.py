@@ -136,8 +136,8 @@ class Postman:
             return False
         if not followed.greeted:
             if following.topic.confirmed:
-                session_id = followed.wish.session_id
-                self._ask(following, lambda: self._past.beginning(session_id), self._greet)
+                greeted = followed.wish
+                self._ask(following, lambda: self._past.beginning(greeted), self._greet)
             return False
         if followed.catch_up_at is not None:
             if now < followed.catch_up_at:
