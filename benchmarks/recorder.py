@@ -1,6 +1,7 @@
 """The recorder: from the stream into the database, against a commit an event and against bare COPY or executemany.
 
-`python -m benchmarks.recorder [--events 20000] [--pairs 8] [--database postgresql|sqlite] [--backlog N] [--json]`
+`python -m benchmarks.recorder [--events 20000] [--pairs 8] [--database postgresql|sqlite] [--recorders N] [--backlog N]
+[--json]`
 """
 
 from __future__ import annotations
@@ -49,23 +50,30 @@ class Took:
     peak_mebibytes: float
 
 
-class SideProcess:
-    """A side's process."""
+class Side:
+    """A side's processes, which share the work: as many as there are, they need the time of the slowest."""
 
-    def __init__(self, side: str, count: int, environment: Mapping[str, str]) -> None:
-        self.count = count
+    def __init__(self, side: str, count: int, environment: Mapping[str, str], processes: int = 1) -> None:
         command = [sys.executable, "-m", "benchmarks.recorder_sides", side, str(count)]
-        self._process = LineProcess(command, environment)
-        self._process.heard()
+        self._processes = [LineProcess(command, environment) for _ in range(processes)]
+        for process in self._processes:
+            process.heard()
 
     def run(self, first: int) -> Took:
         """One run, over the events from number `first` on."""
-        self._process.tell(str(first))
-        return Took(**json.loads(self._process.heard()))
+        for process in self._processes:
+            process.tell(str(first))
+        took = [Took(**json.loads(process.heard())) for process in self._processes]
+        return Took(
+            max(one.seconds for one in took),
+            sum(one.cpu_seconds for one in took),
+            sum(one.peak_mebibytes for one in took),
+        )
 
     def stop(self) -> None:
-        """Ends it."""
-        self._process.close()
+        """Ends them."""
+        for process in self._processes:
+            process.close()
 
 
 class Place:
@@ -122,10 +130,12 @@ def place(database: str, server: str) -> Iterator[Place]:
                 postgres.stop()
 
 
-def measure(at: Place, database: str, count: int, pairs: int) -> list[Comparison]:
+def measure(at: Place, database: str, count: int, pairs: int, recorders: int) -> list[Comparison]:
     """Ours and both peers by turns, after one run of each to warm up."""
     counts = {"ours": count, "bare": count, "seed": max(1, count // _SEED_SHARE)}
-    sides = {name: SideProcess(name, many, at.environment(name)) for name, many in counts.items()}
+    sides = {name: Side(name, many, at.environment(name)) for name, many in counts.items() if name != "ours"}
+    side = "ours" if recorders == 1 else "beside"
+    sides["ours"] = Side(side, count, at.environment("ours"), recorders)
     found: list[dict[str, Took]] = []
     try:
         for number in range(pairs + 1):
@@ -147,10 +157,11 @@ def measure(at: Place, database: str, count: int, pairs: int) -> list[Comparison
         return [(t["ours"].cpu_seconds / count * 1e6, t[peer].cpu_seconds / counts[peer] * 1e6) for t in found[1:]]
 
     bare, goal = BARE[database], Goal(">=", 0.6) if database == "postgresql" else None
+    by = f"{database}: recorded" if recorders == 1 else f"{database}: recorded by {recorders}"
     return [
-        compare(f"{database}: recorded", "events/s", SEED, speed("seed"), Goal(">=", 50)),
+        compare(by, "events/s", SEED, speed("seed"), Goal(">=", 50)),
         compare(f"{database}: recorder's CPU", "µs/event", SEED, cpu("seed")),
-        compare(f"{database}: recorded, beside bare", "events/s", bare, speed("bare"), goal),
+        compare(f"{by}, beside bare", "events/s", bare, speed("bare"), goal),
         compare(f"{database}: recorder's CPU, beside bare", "µs/event", bare, cpu("bare")),
     ]
 
@@ -158,7 +169,7 @@ def measure(at: Place, database: str, count: int, pairs: int) -> list[Comparison
 def drain(at: Place, database: str, backlog: int) -> list[Comparison]:
     """A backlog is recorded in ten parts; the peak of memory after the first and after the last."""
     part = backlog // 10
-    side = SideProcess("ours", part, at.environment("ours"))
+    side = Side("ours", part, at.environment("ours"))
     try:
         # Each part ends with a whole batch and leaves a read one behind: the last must find enough.
         filled = part * 10 + _SPARE_EVENTS
@@ -180,6 +191,7 @@ def main() -> None:
     parser.add_argument("--events", type=int, default=20_000, help="in one run of ours")
     parser.add_argument("--pairs", type=int, default=8)
     parser.add_argument("--database", choices=sorted(BARE), action="append", help="default: both")
+    parser.add_argument("--recorders", type=int, default=1, help="of ours that share the stream (SPANFEED_RECORDERS)")
     parser.add_argument("--backlog", type=int, default=0, help="drains a backlog of so many events, instead")
     parser.add_argument("--server", choices=SERVERS, default="valkey")
     parser.add_argument("--json", action="store_true")
@@ -190,7 +202,7 @@ def main() -> None:
             if asked.backlog:
                 found += drain(at, database, asked.backlog)
             else:
-                found += measure(at, database, asked.events, asked.pairs)
+                found += measure(at, database, asked.events, asked.pairs, asked.recorders)
     show(found, asked.json)
 
 

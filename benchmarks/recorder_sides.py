@@ -1,9 +1,9 @@
 """One side of the recorder's benchmark, in a process of its own: `python -m benchmarks.recorder_sides SIDE COUNT`.
 
-SIDE is `ours` (the recorder, from the stream), `seed` (one INSERT and one commit an event, by SQLAlchemy's ORM) or
-`bare` (COPY, or executemany on SQLite, of rows that lie ready; nothing else is done). It says `ready` when it is
-asked for the first time, then answers each line that it reads, the number of the first event, with one line of JSON:
-seconds, CPU seconds and its peak memory.
+SIDE is `ours` (the recorder, from the stream), `beside` (the same, one of several that share it), `seed` (one INSERT
+and one commit an event, by SQLAlchemy's ORM) or `bare` (COPY, or executemany on SQLite, of rows that lie ready; nothing
+else is done). It says `ready` when it is asked for the first time, then answers each line that it reads, the number of
+the first event, with one line of JSON: seconds, CPU seconds and its peak memory.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from sqlalchemy.orm import Session, registry
 
 from pipeline import settings as settings_table
 from pipeline.bus import open_bus
+from pipeline.bus.log import Log
 from pipeline.event import Category
 from pipeline.settings import Settings
 from pipeline.store import open_store
@@ -34,6 +35,7 @@ from web.recorder import Recorder, calm_collector
 
 _TYPES = ("message_received", "agent_thinking", "tool_search_documents", "response_generation", "saving_message")
 _BATCH_EVENTS = 1_000
+_LOOK_SECONDS = 0.002
 _NAMES = tuple(column.name for column in events.columns)
 
 
@@ -85,6 +87,15 @@ class Run:
 
 def ours(settings: Settings, count: int) -> Callable[[int], Run]:
     """Drains the stream, until at least so many events are stored."""
+    return _recorder(settings, lambda recorder, _: recorder.stored < count)
+
+
+def beside(settings: Settings, count: int) -> Callable[[int], Run]:
+    """Drains the stream with others, until nothing waits."""
+    return _recorder(settings, lambda _, log: log.backlog() > 0)
+
+
+def _recorder(settings: Settings, goes_on: Callable[[Recorder, Log], bool]) -> Callable[[int], Run]:
     bus, store = open_bus(settings), open_store(settings)
     calm_collector()
 
@@ -94,8 +105,8 @@ def ours(settings: Settings, count: int) -> Callable[[int], Run]:
 
         def run() -> None:
             recording.start()
-            while recorder.stored < count and recording.is_alive():
-                time.sleep(0.001)
+            while goes_on(recorder, bus.log) and recording.is_alive():
+                time.sleep(_LOOK_SECONDS)
 
         def after() -> None:
             recorder.stop()
@@ -180,7 +191,7 @@ def bare(settings: Settings, count: int) -> Callable[[int], Run]:
 
 def main() -> None:
     """The command."""
-    side = {"ours": ours, "seed": seed, "bare": bare}[sys.argv[1]]
+    side = {"ours": ours, "beside": beside, "seed": seed, "bare": bare}[sys.argv[1]]
     prepare = side(settings_table.load(), int(sys.argv[2]))
     print("ready", flush=True)
     for line in sys.stdin:

@@ -280,6 +280,12 @@ class Settings:
     )
 
     # The record
+    recorders: int = _setting(
+        1,
+        "SPANFEED_RECORDERS",
+        "Recorders that `spanfeed up` runs; a second one is of use with PostgreSQL.",
+        "recorders",
+    )
     recorder_batch_limit_events: int = _setting(
         1_000, "SPANFEED_RECORDER_BATCH_LIMIT_EVENTS", "Events in one transaction.", "events"
     )

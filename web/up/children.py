@@ -24,7 +24,7 @@ def first(settings: Settings) -> list[Spec]:
         *(_relay(number, environment) for number in range(settings.relays if are_possible() else 0)),
         Spec("web", web, environment, ROOT, stop_by_seconds=_DOORS),
         Spec("worker", worker_argv(settings), environment, ROOT, stop_by_seconds=_WORKER),
-        Spec("recorder", (script("spanfeed"), "record"), environment, ROOT, stop_by_seconds=_RECORDER),
+        *(_recorder(number, environment) for number in range(settings.recorders)),
     ]
 
 
@@ -32,6 +32,11 @@ def _relay(number: int, environment: Mapping[str, str]) -> Spec:
     name = f"relay-{number}" if number else "relay"
     command = (script("spanfeed"), "relay", *(("--number", str(number)) if number else ()))
     return Spec(name, command, environment, ROOT, stop_by_seconds=_DOORS)
+
+
+def _recorder(number: int, environment: Mapping[str, str]) -> Spec:
+    name = f"recorder-{number}" if number else "recorder"
+    return Spec(name, (script("spanfeed"), "record"), environment, ROOT, stop_by_seconds=_RECORDER)
 
 
 def later(settings: Settings) -> list[Spec]:
