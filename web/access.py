@@ -14,13 +14,16 @@ from web.policy import is_theirs
 class Rights:
     """What whoever opened a feed may read. Without an `id` nothing was shown: open feeds alone.
 
-    `expires_at` (unix seconds) is when a session token's time is over; None: keys and cookies are not asked again.
+    `expires_at` (unix seconds) is when a session token's time is over. `key_id` is the stored key that was shown, or
+    that made the token: the feed ends with it. `origin` is the allowed origin of the page that reads the answer.
     """
 
     id: str = ""
     session_id: str | None = None
     owns_only: bool = False
     expires_at: float | None = None
+    key_id: str | None = None
+    origin: str = ""
 
     @property
     def user(self) -> str:

@@ -8,11 +8,11 @@ from flask import Flask, Response, request
 
 from pipeline.errors import SettingError
 from pipeline.settings import Settings
+from web.origins import of_origin
 
 _ORIGIN = re.compile(r"https?://(?:[a-z0-9.-]+|\[[0-9a-f:.]+\])(?::[0-9]{1,5})?")
 _METHODS = "GET, POST, DELETE"
 _HEADERS = "Authorization, Content-Type, Idempotency-Key, Last-Event-ID, Prefer, X-API-Key"
-_SHOWN = "Idempotent-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, X-Request-ID"
 _REMEMBERED_SECONDS = "600"
 
 
@@ -23,18 +23,20 @@ def check(settings: Settings) -> None:
             raise SettingError(f"SPANFEED_ALLOWED_ORIGINS must name origins such as https://example.org, not {origin}")
 
 
+def allowed_origin(settings: Settings) -> str:
+    """The origin of the page that asks, if it is one of those that are allowed; else nothing."""
+    origin = request.headers.get("Origin", "")
+    return origin if origin.lower() in settings.origins else ""
+
+
 def register(app: Flask, settings: Settings) -> None:
     """Answers preflights, and adds the headers. Raises SettingError."""
     check(settings)
 
-    def allowed() -> str | None:
-        origin = request.headers.get("Origin", "")
-        return origin if origin.lower() in settings.origins else None
-
     @app.before_request
     def preflight() -> Response | None:
         asks = request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers
-        if not asks or request.endpoint is None or allowed() is None:
+        if not asks or request.endpoint is None or not allowed_origin(settings):
             return None
         response = Response(status=204)
         response.headers["Access-Control-Allow-Methods"] = _METHODS
@@ -46,9 +48,5 @@ def register(app: Flask, settings: Settings) -> None:
     def add_headers(response: Response) -> Response:
         if settings.origins:
             response.vary.add("Origin")
-        origin = allowed()
-        if origin is not None:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Allow-Credentials"] = "true"
-            response.headers["Access-Control-Expose-Headers"] = _SHOWN
+        response.headers.update(of_origin(allowed_origin(settings)))
         return response

@@ -11,6 +11,7 @@ import secrets
 import string
 import threading
 import time
+from collections.abc import Iterable
 
 from pipeline.errors import KeyRefused, SettingError, StoreUnavailable
 from pipeline.settings import Settings
@@ -128,6 +129,12 @@ class KeyRing:
     def lives(self, key_id: str) -> bool:
         """Whether a stored key still opens anything. Raises StoreUnavailable."""
         return self._living(key_id) is not None
+
+    def ended(self, key_ids: Iterable[str]) -> frozenset[str]:
+        """Those of the keys that open nothing any more, by one look that is made now. Raises StoreUnavailable."""
+        self.look_again()
+        known, now = self._known(), datetime.datetime.now(datetime.UTC)
+        return frozenset(key_id for key_id in key_ids if key_id not in known or not known[key_id].lives_at(now))
 
     def look_again(self) -> None:
         """The keys were changed by this process: the next request is not to wait until that is noticed."""

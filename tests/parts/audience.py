@@ -114,7 +114,14 @@ class Audience:
         self._door = socket.create_server(("127.0.0.1", 0), backlog=64)
         self.all: list[Listener] = []
 
-    def sit(self, session_id: str, transport: str = "ws", receive_buffer: int | None = None, **more: Any) -> Listener:
+    def sit(
+        self,
+        session_id: str,
+        transport: str = "ws",
+        receive_buffer: int | None = None,
+        rights: Rights = _APPLICATION,
+        **more: Any,
+    ) -> Listener:
         """Opens a feed; `more` are fields of its wish. It is read by the loop unless `receive_buffer` is given."""
         client = socket.socket()
         if receive_buffer is not None:
@@ -125,7 +132,7 @@ class Audience:
         wish = Wish(session_id, transport=BY_NAME[transport].name, **fields)
         seat = self._relays.seat(Claim(session_id, "", "", transport))
         assert seat is not None
-        assert seat.give(server, wish, _APPLICATION, b"")
+        assert seat.give(server, wish, rights, b"")
         server.close()
         listener = Listener(client, wish)
         self.all.append(listener)

@@ -250,7 +250,7 @@ def test_nonsense_at_the_door_harms_nobody(relayed: Stack, relayed_bus: Bus, ses
 
 # The moment of the hand-over, with a relay whose every step the test takes.
 
-RIGHTS = Rights("visitor:1", None, owns_only=True, expires_at=7.5)
+RIGHTS = Rights("visitor:1", None, owns_only=True, expires_at=7.5, key_id="AAAAAAAA", origin="https://example.org")
 WISH = Wish("s", 7, "1", Filters(event_types=("tool_*",)), "ws")
 
 

@@ -21,6 +21,8 @@ from tests.parts.peer import frame
 from tests.parts.stack import Stack
 from tests.parts.waiting import wait_for
 from tests.web.site import emit
+from web.access import Rights
+from web.keyring import Locksmith
 from web.relay import orders, parcels, sockets
 
 _SOCKETS = 1_000
@@ -278,6 +280,21 @@ def test_a_relay_of_another_version_is_refused_and_all_are_sent_to_it(
         audience.until(lambda: listener.ended and stream.ended, "the end of both")
     assert listener.close_code == 1012
     assert relay.wait(5) == 0
+
+
+def test_a_key_that_is_revoked_later_ends_its_feeds_at_the_next_relay(
+    stack: Stack, audience: Audience, session_id: str
+) -> None:
+    """Without this a key that was stolen would listen on for good once the relay was replaced."""
+    locksmith = Locksmith(stack.settings(), stack.store)
+    _, row = locksmith.create("of a feed", ["events:read"], "test")
+    by_key = audience.sit(session_id, rights=Rights("key:a", key_id=row.key_id))
+    other = audience.sit(session_id)
+    audience.until(lambda: bool(by_key.messages and other.messages), "the greeting of both")
+    _replace(stack, audience)
+    locksmith.revoke(row.key_id)
+    audience.until(lambda: by_key.ended, "the end of the key's feed", 30)
+    assert (by_key.close_code, other.ended) == (4401, False)
 
 
 def test_a_relay_replaces_itself_under_the_same_process(

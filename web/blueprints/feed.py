@@ -14,10 +14,12 @@ from pipeline.event import parse_cursor
 from web import query
 from web.access import Rights, is_unguessable, may_follow
 from web.auth import Scope, not_found, own_policy, principal, require
+from web.cors import allowed_origin
 from web.errors import Problem, unavailable
 from web.extensions import FEED_ENDPOINT, count_opening, sock
 from web.feed.admission import Admission
 from web.feed.connection import Connection, Rooms
+from web.feed.key_watch import KeyWatch
 from web.feed.past import Past
 from web.feed.seats import Claim, Full, Seats
 from web.feed.transports import WEBSOCKET
@@ -108,7 +110,8 @@ def let_in(session_id: str, may_be_open: bool = False) -> Rights:
         return Rights()
     who = principal()
     require(who, Scope.READ)
-    rights = Rights(who.id, who.session_id, who.owns_only, who.expires_at)
+    origin = allowed_origin(state.settings)
+    rights = Rights(who.id, who.session_id, who.owns_only, who.expires_at, who.key_id, origin)
     try:
         allowed = may_follow(rights, session_id, state.store, state.settings.open_feeds)
     except StoreUnavailable:
@@ -132,6 +135,14 @@ def _relays() -> Relays:
     if found is None:
         found = current_app.extensions.setdefault("spanfeed-relays", Relays(web_state().settings))
     return cast(Relays, found)
+
+
+def _key_watch(admission: Admission) -> KeyWatch:
+    found = current_app.extensions.get("spanfeed-key-watch")
+    if found is None:
+        made = KeyWatch(admission.ring.ended, web_state().settings.key_cache_ms / 1000)
+        found = current_app.extensions.setdefault("spanfeed-key-watch", made)
+    return cast(KeyWatch, found)
 
 
 def take_place(wish: Wish, rights: Rights) -> None:
@@ -169,7 +180,8 @@ def serve(client: socket.socket, wish: Wish) -> None:
             # The handshake has been answered already: the client finds its connection closed, and comes back.
             return
     past = Past(state.settings, state.bus, state.store)
-    rooms = Rooms(state.settings, past, Admission(state.settings, state.store), seats(), state.listener)
+    admission = Admission(state.settings, state.store, state.doors.ring)
+    rooms = Rooms(state.settings, past, admission, seats(), state.listener, _key_watch(admission))
     Connection(client, wish, g.rights, rooms, read_ahead).run()
 
 

@@ -16,20 +16,21 @@ from web.tokens import SessionTokens
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Grant:
-    """A session may be followed; `owner` and `expires_at` (unix seconds) are those of the token that opened it."""
+    """A session may be followed; the fields (`expires_at` in unix seconds) are those of the token that opened it."""
 
     owner: str = ""
     expires_at: float | None = None
+    key_id: str | None = None
 
 
 class Admission:
     """Asks the database; every call waits."""
 
-    def __init__(self, settings: Settings, store: Store) -> None:
+    def __init__(self, settings: Settings, store: Store, ring: KeyRing | None = None) -> None:
         self._store = store
         self._open_feeds = settings.open_feeds
         self._tokens = SessionTokens(settings)
-        self._ring = KeyRing(settings, store)
+        self.ring = ring or KeyRing(settings, store)
 
     def judge(self, rights: Rights, asked: Subscribe) -> Grant | str:
         """A grant, or why there is none: not_found, forbidden, unavailable."""
@@ -50,8 +51,8 @@ class Admission:
         if token is None or token.session_id != session_id or Scope.READ not in token.scopes:
             return "forbidden"
         try:
-            if token.key_id is not None and not self._ring.lives(token.key_id):
+            if token.key_id is not None and not self.ring.lives(token.key_id):
                 return "forbidden"
         except StoreUnavailable:
             return "unavailable"
-        return Grant(token.owner, token.expires_at)
+        return Grant(token.owner, token.expires_at, token.key_id)

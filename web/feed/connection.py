@@ -24,6 +24,7 @@ from web.closing import closing
 from web.feed import client_socket, texts
 from web.feed.admission import Admission
 from web.feed.followed import Followed
+from web.feed.key_watch import KeyWatch, Watched
 from web.feed.listener import Listener, Mailbox
 from web.feed.past import Past
 from web.feed.reader import Reader
@@ -47,6 +48,7 @@ class Rooms:
     admission: Admission
     seats: Seats
     listener: Listener
+    keys: KeyWatch
 
 
 class Connection:
@@ -55,9 +57,11 @@ class Connection:
     def __init__(self, sock: socket.socket, wish: Wish, rights: Rights, rooms: Rooms, read_ahead: bytes = b"") -> None:
         self._socket = sock
         self._past = rooms.past
+        self._keys = rooms.keys
         self._read_ahead = read_ahead
         self._terms = Terms.of(rooms.settings)
         self._reader = Reader(wish, rights, self._terms, time.monotonic())
+        self._watched = Watched(self._wake)
         self._wake_in, self._wake_out = os.pipe()
         os.set_blocking(self._wake_in, False)
         os.set_blocking(self._wake_out, False)
@@ -75,7 +79,8 @@ class Connection:
         client_socket.prepare(self._socket)
         tally.count(f"opened:{self._reader.transport.name}")
         try:
-            with closing.telling(self._wake), contextlib.closing(self._sessions):
+            watching = self._keys.watching(self._wake)
+            with closing.telling(self._wake), contextlib.closing(self._sessions), watching as self._watched:
                 self._sessions.open(self._reader.followed[0], time.monotonic())
                 self._serve()
         except BusUnavailable:
@@ -117,6 +122,8 @@ class Connection:
         reader, now = self._reader, time.monotonic()
         self._terms.tally.say(now)
         self._sessions.end_expired(now)
+        self._sessions.end_revoked(self._watched.ended, now)
+        self._watched.key_ids = reader.key_ids
         reader.look_at_the_clock(now)
         if reader.is_stuck(now):
             # Behind what waits, so that no frame is torn; the socket is full, so mostly it will not go out.

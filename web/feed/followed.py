@@ -23,8 +23,8 @@ _AGAIN_SECONDS = 0.5
 class Followed:
     """The state of one session. Everything that it gives is to be sent to the client.
 
-    `further`: asked for over an open feed, so that whatever is told of it names the session. `owner` and `expires_at`
-    (on the clock of whoever serves it, in seconds) are those of the token that opened it, where one was needed.
+    `further`: asked for over an open feed, so that whatever is told of it names the session. `owner`, `key_id` and
+    `expires_at` (on the clock of whoever serves it, in seconds) are those of the token that opened it, if one did.
     """
 
     __slots__ = (
@@ -34,17 +34,26 @@ class Followed:
         "expires_at",
         "further",
         "greeted",
+        "key_id",
         "last_id",
         "owner",
         "transport",
         "wish",
     )
 
-    def __init__(self, wish: Wish, further: bool = False, owner: str = "", expires_at: float | None = None) -> None:
+    def __init__(
+        self,
+        wish: Wish,
+        further: bool = False,
+        owner: str = "",
+        expires_at: float | None = None,
+        key_id: str | None = None,
+    ) -> None:
         self.wish = wish
         self.further = further
         self.owner = owner
         self.expires_at = expires_at
+        self.key_id = key_id
         self.transport = BY_NAME[wish.transport]
         self._wanted: Callable[[Frame], bool] | None = None
         if wish.filters != EVERYTHING:
@@ -58,7 +67,7 @@ class Followed:
     @classmethod
     def of(cls, state: SessionState, now: float) -> Followed:
         """Goes on where another process was."""
-        made = cls(state.wish, state.further, state.owner, state.expires_at)
+        made = cls(state.wish, state.further, state.owner, state.expires_at, state.key_id)
         made.last_id, made.epoch, made.greeted = state.last_id, state.epoch, state.greeted
         made.catch_up_at = now if state.catches_up else None
         return made
@@ -71,6 +80,7 @@ class Followed:
             self.further,
             self.owner,
             self.expires_at,
+            self.key_id,
             self.last_id,
             self.epoch,
             self.greeted,

@@ -6,7 +6,9 @@ so with `sent`, and sees to what the client has `asked` for.
 
 from __future__ import annotations
 
+import dataclasses
 import time
+from collections.abc import Collection
 
 from web.access import Rights
 from web.feed import frames, requests, texts
@@ -118,6 +120,12 @@ class Reader:
             ends.append(self.expires_at)
         return min(ends, default=None)
 
+    @property
+    def key_ids(self) -> frozenset[str]:
+        """The stored keys with which the feed, or one of its sessions, ends."""
+        found = () if self.closing else (self.rights.key_id, *[one.key_id for one in self.followed])
+        return frozenset(filter(None, found))
+
     def is_stuck(self, now: float) -> bool:
         """Whether it has not read for too long."""
         return bool(self.out) and now - self.progress_at > self._terms.send_timeout_seconds
@@ -127,7 +135,7 @@ class Reader:
     def greet(self, followed: Followed, beginning: Beginning, now: float) -> None:
         """Begins with one of the sessions, once its channel is followed."""
         if not self.begun:
-            self.queue(self.transport.head(self._terms.pause_ms()), now)
+            self.queue(self.transport.head(self._terms.pause_ms(), self.rights.origin), now)
         self.queue(followed.greet(beginning, now), now)
 
     def tell_bus(self, away: bool, now: float) -> None:
@@ -149,8 +157,10 @@ class Reader:
     def end(self, code: int, reason: str) -> None:
         """Says the last words; nothing comes after them."""
         if not self.closing:
-            last = self.transport.close if self.begun else self.transport.refusal
-            self.out += last(code, reason)
+            if self.begun:
+                self.out += self.transport.close(code, reason)
+            else:
+                self.out += self.transport.refusal(code, reason, self.rights.origin)
             self.closing = True
             self._terms.tally.count(f"closed:{code}")
 
@@ -190,6 +200,12 @@ class Reader:
     def take_expired(self, now: float) -> list[Followed]:
         """The further sessions whose token's time is over; whoever serves it ends them."""
         return [one for one in self.followed if one.expires_at is not None and now >= one.expires_at]
+
+    def take_revoked(self, ended: Collection[str]) -> list[Followed]:
+        """The further sessions that these keys have opened; the whole feed ends if one of them has opened that."""
+        if self.begun and self.rights.key_id in ended:
+            self.end(frames.EXPIRED, texts.REVOKED)
+        return [] if self.closing else [one for one in self.followed if one.key_id in ended]
 
     # What goes out, and what comes in
 
@@ -252,9 +268,10 @@ class Reader:
             ends = moment_of(token.expires_at, now)
             if (self.rights.session_id, self.rights.id) == (token.session_id, token.owner):
                 self.expires_at, accepted = ends, True
+                self.rights = dataclasses.replace(self.rights, key_id=token.key_id)
             for one in self.followed:
                 if one.expires_at is not None and (one.wish.session_id, one.owner) == (token.session_id, token.owner):
-                    one.expires_at, accepted = ends, True
+                    one.expires_at, one.key_id, accepted = ends, token.key_id, True
         self.tell(texts.token_accepted(token.expires_at) if token and accepted else texts.token_refused(), now)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from pipeline.bus.keys import session_channel
 from pipeline.errors import BusUnavailable
@@ -74,9 +74,16 @@ class Sessions:
 
     def end_expired(self, now: float) -> None:
         """Ends the sessions whose token's time is over."""
-        for followed in self._reader.take_expired(now):
+        self._end(self._reader.take_expired(now), "expired", now)
+
+    def end_revoked(self, ended: Collection[str], now: float) -> None:
+        """Ends the sessions that keys have opened which open nothing any more."""
+        self._end(self._reader.take_revoked(ended), "revoked", now)
+
+    def _end(self, sessions: Collection[Followed], reason: str, now: float) -> None:
+        for followed in sessions:
             self.leave(followed)
-            self._reader.tell(texts.unsubscribed(followed.wish.session_id, "expired"), now)
+            self._reader.tell(texts.unsubscribed(followed.wish.session_id, reason), now)
 
     def see_to_asked(self, now: float) -> None:
         """Does what the client has asked for."""
@@ -113,7 +120,7 @@ class Sessions:
             self.leave(before)
         if not self._seats.join(session_id):
             return "too_many"
-        followed = Followed(asked.wish, True, grant.owner, moment_of(grant.expires_at, now))
+        followed = Followed(asked.wish, True, grant.owner, moment_of(grant.expires_at, now), grant.key_id)
         self._reader.followed.append(followed)
         try:
             self.open(followed, now)

@@ -19,6 +19,7 @@ class SessionState:
     further: bool
     owner: str
     expires_at: float | None
+    key_id: str | None
     last_id: int
     epoch: str
     greeted: bool

@@ -9,6 +9,7 @@ from pipeline.event import encode
 UNANSWERED = "the event bus does not answer"
 RESTARTS = "the server restarts"
 EXPIRED = "the token has expired"
+REVOKED = "the key opens nothing any more"
 
 
 def now_text() -> str:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from pipeline.event import encode
 from web.feed import frames, texts
+from web.origins import of_origin
 
 _LEAST_RETRY_MS = 500
 """A browser whose stream has ended comes back no sooner, however the pause falls out."""
@@ -17,6 +18,7 @@ _STREAM_HEAD = (
     "Cache-Control: no-store\r\n"
     "X-Accel-Buffering: no\r\n"
     "X-Content-Type-Options: nosniff\r\n"
+    "{shared}"
     "Connection: close\r\n"
     "\r\n"
     "retry: {retry_ms}\n\n"
@@ -28,6 +30,7 @@ _UNAVAILABLE_HEAD = (
     "Content-Length: {length}\r\n"
     "Cache-Control: no-store\r\n"
     "Retry-After: 2\r\n"
+    "{shared}"
     "Connection: close\r\n"
     "\r\n"
 )
@@ -38,8 +41,11 @@ class Transport(Protocol):
 
     name: str
 
-    def head(self, pause_ms: int) -> bytes:
-        """What stands before the first message; a stream names there how long a client waits before it comes back."""
+    def head(self, pause_ms: int, origin: str = "") -> bytes:
+        """What stands before the first message; a stream names there how long a client waits before it comes back.
+
+        `origin`: whose pages may read it, where they are not this server's own.
+        """
 
     def event(self, event_id: int, wire: bytes) -> bytes:
         """An event, around the bytes that were announced."""
@@ -53,7 +59,7 @@ class Transport(Protocol):
     def close(self, code: int, reason: str) -> bytes:
         """The last words."""
 
-    def refusal(self, code: int, reason: str) -> bytes:
+    def refusal(self, code: int, reason: str, origin: str = "") -> bytes:
         """The only words, when the feed cannot begin."""
 
 
@@ -62,7 +68,7 @@ class WebSocketTransport:
 
     name = "ws"
 
-    def head(self, pause_ms: int) -> bytes:
+    def head(self, pause_ms: int, origin: str = "") -> bytes:
         """Nothing."""
         return b""
 
@@ -82,7 +88,7 @@ class WebSocketTransport:
         """A close frame."""
         return frames.close(code, reason)
 
-    def refusal(self, code: int, reason: str) -> bytes:
+    def refusal(self, code: int, reason: str, origin: str = "") -> bytes:
         """A close frame."""
         return frames.close(code, reason)
 
@@ -92,10 +98,10 @@ class StreamTransport:
 
     name = "sse"
 
-    def head(self, pause_ms: int) -> bytes:
+    def head(self, pause_ms: int, origin: str = "") -> bytes:
         """The HTTP head, and the pause."""
-        retry_ms = _LEAST_RETRY_MS + pause_ms
-        return _STREAM_HEAD.format(date=email.utils.formatdate(usegmt=True), retry_ms=retry_ms).encode()
+        date, shared = email.utils.formatdate(usegmt=True), _shared(origin)
+        return _STREAM_HEAD.format(date=date, shared=shared, retry_ms=_LEAST_RETRY_MS + pause_ms).encode()
 
     def event(self, event_id: int, wire: bytes) -> bytes:
         """An unnamed message, whose data are the event's bytes."""
@@ -110,10 +116,10 @@ class StreamTransport:
         return b": keepalive\n\n"
 
     def close(self, code: int, reason: str) -> bytes:
-        """Mostly nothing: the end of the response is the end of the stream. A token's end is told."""
+        """Mostly nothing: the end of the response is the end of the stream. A token's end is told, and a key's."""
         return self.message("expired", texts.expired()) if code == frames.EXPIRED else b""
 
-    def refusal(self, code: int, reason: str) -> bytes:
+    def refusal(self, code: int, reason: str, origin: str = "") -> bytes:
         """A status code, since nothing was sent before."""
         body = encode(
             {
@@ -123,7 +129,12 @@ class StreamTransport:
                 "detail": reason[:1].upper() + reason[1:] + ".",
             }
         )
-        return _UNAVAILABLE_HEAD.format(date=email.utils.formatdate(usegmt=True), length=len(body)).encode() + body
+        date, shared = email.utils.formatdate(usegmt=True), _shared(origin)
+        return _UNAVAILABLE_HEAD.format(date=date, shared=shared, length=len(body)).encode() + body
+
+
+def _shared(origin: str) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in {"Vary": "Origin", **of_origin(origin)}.items())
 
 
 WEBSOCKET = WebSocketTransport()

@@ -30,6 +30,7 @@ from web.relay.deadlines import Deadlines
 from web.relay.errands import Errands
 from web.relay.expiries import Expiries
 from web.relay.further import Further
+from web.relay.keys_in_use import KeysInUse
 from web.relay.moves import Hooks, Moves
 from web.relay.postman import Postman
 from web.relay.topics import Topics
@@ -68,6 +69,7 @@ class Crowd:
         self._silent: Deadlines[Client] = Deadlines(settings.feed_keepalive_seconds)
         self._quiet: Deadlines[Client] = Deadlines(self._terms.ping_seconds)
         self._expiries: Expiries[Client] = Expiries(time.monotonic())
+        self._keys = KeysInUse(admission.ring.ended, errands, settings.key_cache_ms / 1000)
         hooks = Hooks(self._enter, self._forget, self._postman.begin, self._further.ask)
         self.moves = Moves(self._terms, self._topics, seats, self._queue_limit_bytes, hooks)
 
@@ -89,11 +91,11 @@ class Crowd:
     @property
     def has_due(self) -> bool:
         """Whether somebody is to be looked after at once."""
-        return bool(self._due)
+        return bool(self._due) or self._keys.has_concerned
 
     def next_deadline(self, otherwise: float) -> float:
         """When the clock is to be looked at again."""
-        return self._postman.next_deadline(self._quiet.next(self._silent.next(otherwise)))
+        return self._keys.next_deadline(self._postman.next_deadline(self._quiet.next(self._silent.next(otherwise))))
 
     def look_at_the_clock(self, now: float) -> None:
         """Does what is due."""
@@ -107,6 +109,7 @@ class Crowd:
             if not client.gone:
                 # A client that was not greeted yet, or whose next token's time is not over.
                 self._expiries.set(client, client.reader.next_expiry)
+        self._keys.look_at_the_clock(now)
         self._postman.look_at_the_clock(now)
         self._terms.tally.say(now)
 
@@ -138,13 +141,17 @@ class Crowd:
         self._silent.add(client, client.reader.heard_at)
         if client.reader.transport is WEBSOCKET:
             self._quiet.add(client, client.reader.quiet_since)
-        self._expiries.set(client, client.reader.next_expiry)
+        self._note_ends(client)
         self._due[client] = None
 
     def _follow(self, client: Client, followed: Followed) -> None:
         self._postman.begin(self._topics.join(client, followed))
-        self._expiries.set(client, client.reader.next_expiry)
+        self._note_ends(client)
         self._due[client] = None
+
+    def _note_ends(self, client: Client) -> None:
+        self._expiries.set(client, client.reader.next_expiry)
+        self._keys.set(client, client.reader.key_ids)
 
     def _drop(self, client: Client) -> None:
         if not client.gone:
@@ -162,6 +169,7 @@ class Crowd:
         for deadlines in (self._silent, self._quiet):
             deadlines.discard(client)
         self._expiries.set(client, None)
+        self._keys.set(client, frozenset())
         self._due.pop(client, None)
         self._seats.give_back(client.claim)
 
@@ -207,7 +215,7 @@ class Crowd:
 
     def _take_in(self, client: Client, data: bytes) -> None:
         reader, now = client.reader, time.monotonic()
-        heard_at, expires_at = reader.heard_at, reader.next_expiry
+        heard_at, expires_at, key_ids = reader.heard_at, reader.next_expiry, reader.key_ids
         try:
             reader.receive(data, now)
         except (LocalProtocolError, RemoteProtocolError):
@@ -217,8 +225,8 @@ class Crowd:
             self._silent.add(client, now)
         if reader.transport is WEBSOCKET:
             self._quiet.add(client, now)
-        if reader.next_expiry != expires_at:
-            self._expiries.set(client, reader.next_expiry)
+        if reader.next_expiry != expires_at or reader.key_ids != key_ids:
+            self._note_ends(client)
         if reader.asked:
             self._further.see_to_asked(client, now)
         if reader.out:
@@ -294,6 +302,11 @@ class Crowd:
 
     def look_after_due(self) -> None:
         """Looks after some of those for whom something has changed."""
+        for client in self._keys.take_concerned(_ROUND_LIMIT):
+            self._further.end_revoked(client, self._keys.ended)
+            self._postman.flush(client)
+            if not client.gone:
+                self._note_ends(client)
         for client in list(self._due)[:_ROUND_LIMIT]:
             del self._due[client]
             self._postman.look_after(client)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from pipeline.settings import Settings
 from web.feed import texts
@@ -50,6 +50,11 @@ class Further:
         """Ends the sessions whose token's time is over."""
         for followed in client.reader.take_expired(now):
             self.end(client, followed, texts.unsubscribed(followed.wish.session_id, "expired"))
+
+    def end_revoked(self, client: Client, ended: Collection[str]) -> None:
+        """Ends the sessions that keys have opened which open nothing any more."""
+        for followed in client.reader.take_revoked(ended):
+            self.end(client, followed, texts.unsubscribed(followed.wish.session_id, "revoked"))
 
     def end(self, client: Client, followed: Followed, last_word: bytes) -> None:
         """Ends one session of a client, which is told so."""
@@ -103,7 +108,7 @@ class Further:
         if not self._seats.join(session_id):
             self._refuse(client, session_id, "too_many", now)
         else:
-            followed = Followed(asked.wish, True, result.owner, moment_of(result.expires_at, now))
+            followed = Followed(asked.wish, True, result.owner, moment_of(result.expires_at, now), result.key_id)
             client.reader.followed.append(followed)
             self._follow(client, followed)
 
