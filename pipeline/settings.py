@@ -344,6 +344,9 @@ class Settings:
     events_bulk_limit_events: int = _setting(
         1_000, "SPANFEED_EVENTS_BULK_LIMIT_EVENTS", "Events in one such body.", "events"
     )
+    custom_events_per_minute: int = _setting(
+        6_000, "SPANFEED_CUSTOM_EVENTS_PER_MINUTE", "Custom events over HTTP per key, visitor or address.", "1/min"
+    )
     event_types_limit: int = _setting(1_000, "SPANFEED_EVENT_TYPES_LIMIT", "Event types of your own.", "types")
     event_types_cache_seconds: float = _setting(
         2.0, "SPANFEED_EVENT_TYPES_CACHE_SECONDS", "How long a process remembers them.", "s"

@@ -10,6 +10,7 @@ from werkzeug.exceptions import HTTPException
 
 from pipeline.errors import BusUnavailable, IdempotencyMismatch, InvalidCursor, StoreUnavailable, TooManyInFlight
 from pipeline.event import encode
+from web.extensions import wait_seconds
 
 _TITLES = {
     400: "Bad request",
@@ -111,7 +112,7 @@ def register(app: Flask) -> None:
             allowed = ", ".join(sorted(getattr(error, "valid_methods", None) or []))
             return answer(Problem(405, "method_not_allowed", f"Allowed here: {allowed}", {"Allow": allowed}))
         if status == 429:
-            headers = {"Retry-After": "60"}
+            headers = {"Retry-After": str(wait_seconds())}
             return answer(Problem(429, "too_many_requests", f"Too many requests: {error.description}", headers))
         details = {404: "Not Found", 413: "The body is larger than is accepted here"}
         slug = str(error.name).lower().replace(" ", "_")

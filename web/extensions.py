@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import time
+
 from flask import Flask, g, request
 from flask_limiter import Limiter
 from flask_sock import Sock
+from limits import parse
+from limits.errors import StorageError
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
 
 
 def _who() -> str:
@@ -57,6 +64,38 @@ limited_openings = limiter.shared_limit(
     openings_limit, scope="openings", key_func=_address, exempt_when=_is_application
 )
 """All ways to open a feed count together, by address; an application opens them for many users."""
+
+_EVENTS = "events"
+_LONGEST_WAIT_SECONDS = 60
+
+
+def count_events(count: int) -> bool:
+    """Counts custom events that are to be sent, all of one body at once; False: they are more than are left.
+
+    While Redis is away they are counted in this process's memory, as messages are.
+    """
+    from web.state import web_state
+
+    per_minute = web_state().settings.custom_events_per_minute
+    limit = parse(f"{per_minute} per minute")
+    try:
+        return limiter.limiter.hit(limit, _EVENTS, _who(), cost=count)
+    except StorageError:
+        return _while_redis_is_away.hit(limit, _EVENTS, _who(), cost=count)
+
+
+_while_redis_is_away = SlidingWindowCounterRateLimiter(MemoryStorage())
+
+
+def wait_seconds() -> int:
+    """In how many seconds somebody who was refused by a limit may come again, 1 to 60."""
+    found = limiter.current_limit
+    try:
+        wait = _LONGEST_WAIT_SECONDS if found is None else found.reset_at - time.time()
+    except StorageError:
+        wait = _LONGEST_WAIT_SECONDS
+    return min(max(1, math.ceil(wait)), _LONGEST_WAIT_SECONDS)
+
 
 FEED_ENDPOINT = "feed.session_feed"
 """The WebSocket's route, whose handshake is over before a decorator of its view would be asked."""

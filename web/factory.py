@@ -56,6 +56,8 @@ def make_app(settings: Settings | None = None) -> Flask:
             if settings.redis_url
             else {}
         ),
+        # A share comes back little by little: with fixed minutes two shares could be used up around a minute's end.
+        RATELIMIT_STRATEGY="sliding-window-counter",
         RATELIMIT_IN_MEMORY_FALLBACK_ENABLED=True,
         # Of several requests that find Redis away at once the extension lets only the first go on with its memory;
         # the others would be an error of the server.

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
+import redis
 from werkzeug.test import TestResponse
 
 from tests.parts.stack import KEY, Stack
@@ -117,6 +118,48 @@ def test_every_counted_answer_says_what_is_left(make_site: Callable[..., Site]) 
     assert said.headers["RateLimit-Policy"] == '"messages";q=7;w=60'
     assert said.headers["RateLimit"].startswith('"messages";r=6;')
     assert "RateLimit" not in site.get("/health").headers
+
+
+def test_a_share_comes_back_little_by_little(make_site: Callable[..., Site]) -> None:
+    """A client could use two shares up within a moment, at the end of one minute and the beginning of the next."""
+    site = make_site(SPANFEED_MESSAGES_PER_MINUTE="6")
+    for _ in range(6):
+        assert_problem(site.post("/chat/", json=REFUSED), 422)
+    with redis.Redis.from_url(site.settings.redis_url) as client:
+        # As if the minute in which they were sent had just ended.
+        for key in client.scan_iter("LIMITS*"):
+            left_ms = int(client.pttl(key)) - 60_000  # type: ignore[arg-type]
+            client.pexpire(key, 50_000) if left_ms > 0 else client.delete(key)
+    statuses = [site.post("/chat/", json=REFUSED).status_code for _ in range(4)]
+    assert statuses[0] == 422
+    assert statuses[-1] == 429
+
+
+def test_custom_events_are_counted_one_by_one(make_site: Callable[..., Site]) -> None:
+    """A client could fill the log with the largest bodies, each of which is one request."""
+    site = make_site(SPANFEED_CUSTOM_EVENTS_PER_MINUTE="10")
+    event = {"event_type": "custom.counted", "data": {}}
+    assert site.post("/api/v1/events", APP_KEY, json=[event] * 8).status_code == 200
+    reply = site.post("/api/v1/events", APP_KEY, json=[event] * 3)
+    assert_problem(reply, 429, "too_many_events_a_minute")
+    assert int(reply.headers["Retry-After"]) > 0
+    for _ in range(2):
+        assert site.post("/api/v1/events", APP_KEY, json=event).status_code == 201
+    assert_problem(site.post("/api/v1/events", APP_KEY, json=event), 429)
+    # Others are not kept waiting, and nothing of what was refused was sent.
+    assert site.post("/api/v1/events", KEY, json=event).status_code == 201
+    assert len(site.bus.log.read_log(0, 2**53, 100)) == 11
+
+
+def test_without_redis_custom_events_are_counted_all_the_same(make_site: Callable[..., Site]) -> None:
+    """In an outage one client could fill the file in which events wait."""
+    site = make_site(REDIS_URL="redis://127.0.0.1:1/0", SPANFEED_CUSTOM_EVENTS_PER_MINUTE="3")
+    event = {"event_type": "custom.counted", "data": {}}
+    key = site.state.doors.make_token("s", f"key:{uuid.uuid4()}")
+    body = {**event, "session_id": "s"}
+    statuses = [site.post("/api/v1/events", key, json=body).status_code for _ in range(6)]
+    assert 429 in statuses
+    assert statuses.count(429) >= 2
 
 
 def test_a_session_has_five_messages_in_flight(server: Stack, session_id: str) -> None:

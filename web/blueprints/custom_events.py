@@ -16,7 +16,7 @@ from web.auth import Principal, Scope, Target, authorize, needs, principal
 from web.body import checked_object, decode, parse, read_raw
 from web.custom_events import CustomEvent, accepted, is_application
 from web.errors import Problem, unavailable
-from web.extensions import limiter, requests_limit
+from web.extensions import count_events, limiter, requests_limit
 from web.state import web_state
 
 blueprint = Blueprint("custom_events", __name__)
@@ -38,9 +38,19 @@ def send_events() -> Response:
         value = value["events"]
     if isinstance(value, list):
         return _many(who, value)
+    _count(1)
     event, found = _send(who, value)
     body = {"event_id": found.event_id, "id": found.log_id, "success": True, "event_type": event, "kept": found.kept}
     return Response(encode(body), 202 if found.kept else 201, content_type="application/json")
+
+
+def _count(count: int) -> None:
+    """Raises Problem for more events than are left: then none of the body's is sent."""
+    if not count_events(count):
+        per_minute = web_state().settings.custom_events_per_minute
+        raise Problem(
+            429, "too_many_events_a_minute", f"At most {per_minute} events may be sent a minute.", {"Retry-After": "5"}
+        )
 
 
 def _many(who: Principal, items: list[Any]) -> Response:
@@ -51,6 +61,7 @@ def _many(who: Principal, items: list[Any]) -> Response:
         raise Problem(422, "no_events", "There is no event in the body.")
     if len(items) > limit:
         raise Problem(413, "too_many_events", f"There are more than {limit} events in the body.")
+    _count(len(items))
     results = list(_each(who, items))
     right = sum(result["success"] for result in results)
     body = {"accepted": right, "refused": len(results) - right, "results": results}
