@@ -18,7 +18,9 @@ from typing import Any
 import orjson
 
 from pipeline.errors import SettingError
-from pipeline.redaction_patterns import MARK, PACKS, PERSONAL, SECRETS, Shape, luhn, without_mail
+from pipeline.redaction_national import PACKS
+from pipeline.redaction_outline import BETWEEN_DIGITS, Outline
+from pipeline.redaction_patterns import MARK, PERSONAL, SECRETS, Shape, luhn, without_mail
 from pipeline.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -45,8 +47,6 @@ _WORDS = (
 )
 _SEPARATORS = b" _-."
 _DIGITS = bytes(0x30 if 0x30 <= byte <= 0x39 else byte for byte in range(256))
-# What stands between the digits of a number: spaces (also those of UTF-8 that do not break), dots, brackets, hyphens.
-_BETWEEN_DIGITS = b" .()-/\xc2\xa0\xe2\x80\xaf"
 _LONG_NUMBER = b"000000"
 # Every key, token and JWT that a shape knows has so many letters, digits, _ or - in a row.
 _RUNS = bytes(0x61 if chr(byte) in string.ascii_letters + string.digits + "_-" else 0x20 for byte in range(256))
@@ -150,7 +150,7 @@ class Redactor:
     def _looks(self, encoded: bytes) -> bool:
         return (
             b"@" in encoded
-            or _LONG_NUMBER in encoded.translate(_DIGITS, _BETWEEN_DIGITS)
+            or _LONG_NUMBER in encoded.translate(_DIGITS, BETWEEN_DIGITS)
             or _LONG_RUN in encoded.translate(_RUNS)
             or any(clue in encoded for clue in self._own_clues)
             or self._words.search(encoded.lower().translate(None, _SEPARATORS)) is not None
@@ -180,19 +180,18 @@ class Redactor:
         encoded = text.encode("utf-8", "replace")
         for secret in self._own:
             text = text.replace(secret, MARK)
-        lowered = encoded.lower()
-        digits = _LONG_NUMBER in encoded.translate(_DIGITS, _BETWEEN_DIGITS)
+        lowered, outline = encoded.lower(), Outline(text, encoded)
         for shape in self._shapes:
-            if _possible(shape, lowered, digits):
+            if _possible(shape, lowered, outline):
                 text = shape.pattern.sub(shape.replace, text)
         return without_mail(text) if "@" in text else text
 
     def _kinds(self, text: str) -> set[str]:
         encoded = text.encode("utf-8", "replace")
-        lowered, digits = encoded.lower(), _LONG_NUMBER in encoded.translate(_DIGITS, _BETWEEN_DIGITS)
+        lowered, outline = encoded.lower(), Outline(text, encoded)
         found = {"email"} if "@" in text and without_mail(text) != text else set()
         for shape in self._shapes:
-            if _possible(shape, lowered, digits):
+            if _possible(shape, lowered, outline):
                 replaced = shape.pattern.sub(shape.replace, text)
                 if replaced != text:
                     found.add(shape.kind)
@@ -243,8 +242,11 @@ class Redactor:
         )
 
 
-def _possible(shape: Shape, lowered: bytes, digits: bool) -> bool:
-    return any(clue in lowered for clue in shape.clues) if shape.clues else digits
+def _possible(shape: Shape, lowered: bytes, outline: Outline) -> bool:
+    # Where there are no letters, the words need not be searched for one by one.
+    clues = shape.clues if outline.has_letters else tuple(clue for clue in shape.clues if not clue.islower())
+    clue = any(clue in lowered for clue in clues) if shape.clues else outline.has_number
+    return clue and outline.may_have(shape.plain, shape.joined)
 
 
 DEFAULT = Redactor()

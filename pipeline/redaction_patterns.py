@@ -13,7 +13,7 @@ from collections.abc import Callable
 MARK = "[redacted]"
 """Stands where a value was taken out, and where redaction itself has failed."""
 _GAP = "[ .\u00a0\u202f-]"
-_SPACE = "[ \u00a0\u202f]"
+SPACE = "[ \u00a0\u202f]"
 _LABEL = (
     r"(?:pass(?:word|wd|phrase|code)|pwd|secret|token|api[ _-]?key|credentials?|mot de passe|nenosiri"
     r"|(?:access|private|secret|signing|encryption)[ _-]?key)"
@@ -22,12 +22,17 @@ _LABEL = (
 
 @dataclasses.dataclass(frozen=True)
 class Shape:
-    """One shape. `clues` are lower-case bytes of which one must be there; none: six digits in a row must be."""
+    """One shape. `clues` are lower-case bytes of which one must be there; none: six digits in a row must be.
+
+    One of the outlines must be there, too, see `Outline.may_have`.
+    """
 
     kind: str
     clues: tuple[bytes, ...]
     pattern: re.Pattern[str]
     replace: Callable[[re.Match[str]], str]
+    plain: tuple[bytes, ...] = ()
+    joined: tuple[bytes, ...] = ()
 
 
 def looks_secret(value: str) -> bool:
@@ -41,11 +46,12 @@ def looks_secret(value: str) -> bool:
     )
 
 
-def _always(marker: str) -> Callable[[re.Match[str]], str]:
+def always(marker: str) -> Callable[[re.Match[str]], str]:
+    """The marker for every match."""
     return lambda _: marker
 
 
-def _if(check: Callable[[str], bool], marker: str) -> Callable[[re.Match[str]], str]:
+def if_(check: Callable[[str], bool], marker: str) -> Callable[[re.Match[str]], str]:
     """The marker where `check` says yes to the match; the match's group `head` stays in front of it."""
 
     def replace(match: re.Match[str]) -> str:
@@ -70,11 +76,18 @@ def _has_digits(count: int) -> Callable[[str], bool]:
     return lambda text: sum(letter.isdigit() for letter in text) >= count
 
 
+_NO_DIGITS = bytes(byte for byte in range(128) if not 48 <= byte <= 57)
+_DOUBLED = bytes((byte - 48) * 2 - 9 * (byte > 52) if 48 <= byte <= 57 else 0 for byte in range(256))
+"""By digit: what its double adds to the sum."""
+
+
 def luhn(text: str) -> bool:
     """Whether the digits of `text` add up as those of a card do."""
-    digits = [int(letter) for letter in text if letter.isdigit()]
-    doubled = [digit * 2 - 9 * (digit > 4) for digit in digits[-2::-2]]
-    return bool(digits) and (sum(digits[-1::-2]) + sum(doubled)) % 10 == 0
+    if not text.isascii():
+        text = "".join(str(int(letter)) for letter in text if letter.isdecimal())
+    digits = text.encode().translate(None, _NO_DIGITS)
+    plain, doubled = digits[-1::-2], digits[-2::-2].translate(_DOUBLED)
+    return bool(digits) and (sum(plain) - 48 * len(plain) + sum(doubled)) % 10 == 0
 
 
 def _iban(text: str) -> bool:
@@ -83,25 +96,21 @@ def _iban(text: str) -> bool:
     return 15 <= len(plain) <= 34 and int(number) % 97 == 1
 
 
-def _nir(text: str) -> bool:
-    plain = "".join(text.split()).upper().replace("2A", "19").replace("2B", "18")
-    return len(plain) == 15 and int(plain[:13]) % 97 == 97 - int(plain[13:])
+def _bytes(words: str) -> tuple[bytes, ...]:
+    return tuple(word.encode() for word in words.split())
 
 
-def _cpf(text: str) -> bool:
-    digits = [int(letter) for letter in text if letter.isdigit()]
-    sums = [sum(d * w for d, w in zip(digits, range(n + 1, 1, -1), strict=False)) * 10 % 11 % 10 for n in (9, 10)]
-    return len(set(digits)) > 1 and sums == digits[9:]
-
-
-def _dni(text: str) -> bool:
-    return "TRWAGMYFPDXBNJZSQVHLCKE"[int(text[:8]) % 23] == text[-1].upper()
-
-
-def _shape(
-    kind: str, clues: str, pattern: str, replace: Callable[[re.Match[str]], str], flags: re.RegexFlag = re.NOFLAG
+def shape(
+    kind: str,
+    clues: str,
+    pattern: str,
+    replace: Callable[[re.Match[str]], str],
+    flags: re.RegexFlag = re.NOFLAG,
+    plain: str = "",
+    joined: str = "",
 ) -> Shape:
-    return Shape(kind, tuple(clue.encode() for clue in clues.split()), re.compile(pattern, flags), replace)
+    """A shape; what is bytes of it is given as words."""
+    return Shape(kind, _bytes(clues), re.compile(pattern, flags), replace, _bytes(plain), _bytes(joined))
 
 
 _KEY_PREFIXES = (
@@ -109,33 +118,33 @@ _KEY_PREFIXES = (
     r"|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[A-Za-z0-9_-]{35}"
 )
 SECRETS = (
-    _shape(
+    shape(
         "secret",
         "-----begin",
         r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s\\]{0,8192}+(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?",
-        _always(MARK),
+        always(MARK),
     ),
-    _shape("secret", "://", r"://[^\s/]{1,300}@", _always("://***@")),
-    _shape(
+    shape("secret", "://", r"://[^\s/]{1,300}@", always("://***@")),
+    shape(
         "secret",
         "eyj",
         r"(?<![A-Za-z0-9])eyJ[A-Za-z0-9_-]{5,512}+\.eyJ[A-Za-z0-9_-]{2,8192}+(?:\.[A-Za-z0-9_-]{0,2048}+)?",
-        _always("[token]"),
+        always("[token]"),
     ),
-    _shape(
+    shape(
         "secret",
         "sk- rk_live_ sk_live_ ghp_ gho_ ghu_ ghs_ ghr_ github_pat_ xox xapp- sf_ glpat- npm_ hf_ akia asia aiza",
         rf"(?<![A-Za-z0-9])(?:{_KEY_PREFIXES})",
-        _if(lambda text: text.startswith(("AKIA", "ASIA")) or _has_digits(1)(text) or text != text.lower(), "[key]"),
+        if_(lambda text: text.startswith(("AKIA", "ASIA")) or _has_digits(1)(text) or text != text.lower(), "[key]"),
     ),
-    _shape(
+    shape(
         "secret",
         "cookie",
         r"(?P<head>(?:set-)?cookie[\"']?\s{0,3}[:=]\s{0,3})(?P<value>[^\r\n=]{1,256}=[^\r\n]{1,2048})",
         _header,
         re.IGNORECASE,
     ),
-    _shape(
+    shape(
         "secret",
         "authorization",
         r"(?P<head>authorization[\\\"']{0,2}\s{0,3}[:=]\s{0,3}[\\\"']{0,2}(?:[a-z]{3,12} )?)"
@@ -143,14 +152,14 @@ SECRETS = (
         _header,
         re.IGNORECASE,
     ),
-    _shape(
+    shape(
         "secret",
         "bearer basic",
         r"(?P<head>\b(?:bearer|basic) )(?P<value>(?:\[token\]|\[key\]|[A-Za-z0-9._~+/=-]{8,4096}))",
         _header,
         re.IGNORECASE,
     ),
-    _shape(
+    shape(
         "secret",
         "pass pwd secret token key credential nenosiri",
         rf"(?P<head>{_LABEL}[\\\"']{{0,2}}\s{{0,3}}(?:=|(?P<colon>:))(?P<space>\s{{0,3}}))"
@@ -167,78 +176,58 @@ _CARD = (
     r"|3[068]\d{2}(?P<e>[ -]?)\d{6}(?P=e)\d{4}|6(?:011|5\d{2}|4[4-9]\d)(?P<f>[ -]?)\d{4}(?P=f)\d{4}(?P=f)\d{4,7}"
     r"|35\d{2}(?P<g>[ -]?)\d{4}(?P=g)\d{4}(?P=g)\d{4}"
 )
-_LINK = r"[^A-Za-z0-9\n]{0,4}"
-_PASSPORT_LINK = rf"{_LINK}(?:(?:number|no|num|numéro|numero|namba|n|is|est|ni|ya|yangu){_LINK}){{0,3}}"
+LINK = r"[^A-Za-z0-9\n]{0,4}"
+_PASSPORT_LINK = rf"{LINK}(?:(?:number|no|num|numéro|numero|namba|n|is|est|ni|ya|yangu){LINK}){{0,3}}"
 PERSONAL = (
-    _shape(
+    shape(
         "iban",
         "",
-        rf"\b[A-Z]{{2}}\d{{2}}(?:{_SPACE}?[A-Z0-9]{{4}}){{2,7}}(?:{_SPACE}?[A-Z0-9]{{1,3}})?\b",
-        _if(_iban, "[iban]"),
+        rf"\b[A-Z]{{2}}\d{{2}}(?:{SPACE}?[A-Z0-9]{{4}}){{2,7}}(?:{SPACE}?[A-Z0-9]{{1,3}})?\b",
+        if_(_iban, "[iban]"),
+        plain="AA00",
     ),
     # Within letters it is a piece of an id: of 3,000 trace ids one holds digits that add up.
-    _shape("card", "", rf"(?<![A-Za-z0-9])(?<!\d\.)(?:{_CARD})(?![A-Za-z0-9])", _if(luhn, "[card]")),
-    _shape(
+    shape("card", "", rf"(?<![A-Za-z0-9])(?<!\d\.)(?:{_CARD})(?![A-Za-z0-9])", if_(luhn, "[card]"), joined="0" * 13),
+    shape(
         "passport",
         "passport passeport pasipoti paspoti",
         rf"(?P<head>\b(?:passport|passeport|pasipoti|paspoti){_PASSPORT_LINK})[a-z0-9]{{6,12}}\b",
-        _if(_has_digits(4), "[id]"),
+        if_(_has_digits(4), "[id]"),
         re.IGNORECASE,
     ),
-    _shape(
+    shape(
         "passport",
         "passport passeport pasipoti paspoti",
         r"\b[a-z0-9]{6,12}(?=[ (,-]{1,3}(?:passport|passeport|pasipoti|paspoti)\b)",
-        _if(_has_digits(4), "[id]"),
+        if_(_has_digits(4), "[id]"),
         re.IGNORECASE,
     ),
-    _shape(
+    # Each begins with a letter that is searched for fast; what may not stand before it is looked at afterwards.
+    shape(
+        "phone",
+        "+",
+        rf"\+(?<![\w+]\+)\d{{1,3}}(?:{_GAP}?[(]?\d[)]?){{6,13}}(?![\w])",
+        always("[phone]"),
+        joined="+0000000",
+    ),
+    shape(
+        "phone",
+        "0",
+        rf"0(?<![\w.-]0)(?:0[1-9]\d?(?:{_GAP}?\d){{8,12}}"
+        rf"|[1-9](?P<p>{_GAP}?)\d{{2}}(?P=p)\d{{2}}(?P=p)\d{{2}}(?P=p)\d{{2}}"
+        rf"|\d{{2,4}}{_GAP}\d{{3,4}}{_GAP}?\d{{3,4}}"
+        rf"|[17]\d{{8,9}})(?![\w-])",
+        always("[phone]"),
+        joined="0" * 9,
+    ),
+    shape(
         "phone",
         "",
-        rf"(?<![\w+])\+\d{{1,3}}(?:{_GAP}?[(]?\d[)]?){{6,13}}(?![\w])"
-        rf"|(?<![\w.-])00[1-9]\d?(?:{_GAP}?\d){{8,12}}(?![\w-])"
-        rf"|(?<![\w.-])0[1-9](?P<p>{_GAP}?)\d{{2}}(?P=p)\d{{2}}(?P=p)\d{{2}}(?P=p)\d{{2}}(?![\w-])"
-        rf"|(?<![\w.-])0\d{{2,4}}{_GAP}\d{{3,4}}{_GAP}?\d{{3,4}}(?![\w-])"
-        rf"|(?<![\w.-])0[17]\d{{8,9}}(?![\w-])"
-        rf"|(?<![\w.-])(?:\(\d{{3}}\) ?|\d{{3}}{_GAP})\d{{3}}[.-]\d{{4}}(?![\w-])",
-        _always("[phone]"),
+        rf"(?<![\w.-])(?:\(\d{{3}}\) ?|\d{{3}}{_GAP})\d{{3}}[.-]\d{{4}}(?![\w-])",
+        always("[phone]"),
+        plain="000-0000 000.0000",
     ),
 )
-_IDENTITY_LINK = rf"{_LINK}(?:(?:number|no|namba|ya|is|ni|taifa|cha|yangu){_LINK}){{0,3}}"
-PACKS: dict[str, tuple[Shape, ...]] = {
-    "en": (
-        _shape("national_id", "", r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])", _always("[id]")),
-        _shape(
-            "national_id",
-            "",
-            r"\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b",
-            _always("[id]"),
-        ),
-    ),
-    "fr": (
-        _shape(
-            "national_id",
-            "",
-            rf"(?<!\w)[12]{_SPACE}?\d{{2}}{_SPACE}?\d{{2}}{_SPACE}?(?:\d{{2}}|2[AB]){_SPACE}?\d{{3}}{_SPACE}?\d{{3}}"
-            rf"{_SPACE}?\d{{2}}(?!\w)",
-            _if(_nir, "[id]"),
-        ),
-    ),
-    "sw": (
-        _shape("national_id", "", r"(?<![\w-])(?:19|20)\d{6}-\d{5}-\d{5}-\d{2}(?![\w-])", _always("[id]")),
-        _shape(
-            "national_id",
-            "kitambulisho nida national",
-            rf"(?P<head>\b(?:kitambulisho|nida|national id){_IDENTITY_LINK})\d{{7,20}}\b",
-            _if(lambda _: True, "[id]"),
-            re.IGNORECASE,
-        ),
-    ),
-    "es": (_shape("national_id", "", r"\b\d{8}-?[A-HJ-NP-TV-Z]\b", _if(_dni, "[id]")),),
-    "pt": (_shape("national_id", "", r"(?<![\w-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])", _if(_cpf, "[id]")),),
-}
-"""National ids, by the language of those who have them."""
-
 _MAIL_DOMAIN = re.compile(r"(?<=[\w.%+'-])@[\w.-]{4,253}")
 _MAIL_LOCAL = re.compile(r"[\w.%+'-]{1,64}\Z")
 _TOP_DOMAIN = re.compile(r"[\w-]\.[^\W\d_]{2,24}\Z")
