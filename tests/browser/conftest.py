@@ -1,4 +1,4 @@
-"""A real Chromium."""
+"""A real Chromium, and a Spanfeed whose model says what the test wants."""
 
 from __future__ import annotations
 
@@ -6,10 +6,15 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
 from tests.parts.missing import missing
+from tests.parts.redis_part import RedisPart
+from tests.parts.stack import ROOT, Stack
+from tests.stand_in import StandIn
 
+LAMP = "# The hall lamp\n\nThe hall lamp Brightwick glows green when the door is open.\n"
+CLIENT = ROOT / "web/static/app/spanfeed.js"
 _ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -31,3 +36,49 @@ def browser() -> Iterator[Browser]:
         launched = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
         yield launched
         launched.close()
+
+
+@pytest.fixture(scope="module")
+def model() -> Iterator[StandIn]:
+    """A model whose words come when the test says so."""
+    with StandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory, model: StandIn) -> Iterator[Stack]:
+    """One Spanfeed for all of these tests."""
+    if not CLIENT.exists():
+        missing("the built page (make page)")
+    part = RedisPart(tmp_path_factory.mktemp("valkey"))
+    model_settings = {"OPENAI_BASE_URL": model.base_url, "OPENAI_API_KEY": "sk-test", "OPENAI_MODEL": model.model}
+    made = Stack(tmp_path_factory.mktemp("home"), part, **model_settings)
+    made.add_document("house.md", LAMP)
+    made.start()
+    yield made
+    made.close()
+    part.stop(kill=True)
+
+
+@pytest.fixture
+def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
+    """A visitor, whose pages ask nobody but Spanfeed and say nothing of their own on the console."""
+    opened = browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=True)
+    said: list[str] = []
+    foreign: list[str] = []
+
+    def watch(page: Page) -> None:
+        page.on("console", lambda line: said.append(line.text) if _is_ours(line) else None)
+        page.on("pageerror", lambda error: said.append(str(error)))
+
+    opened.on("page", watch)
+    opened.on("request", lambda asked: foreign.append(asked.url) if not asked.url.startswith(stack.url) else None)
+    yield opened
+    opened.close()
+    assert (said, foreign) == ([], [])
+
+
+def _is_ours(line: ConsoleMessage) -> bool:
+    """An error, but not the browser's own word that a request or a handshake has failed: no page can keep it back."""
+    network = line.text.startswith("Failed to load resource") or "WebSocket connection to" in line.text
+    return line.type == "error" and not network
