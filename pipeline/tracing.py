@@ -17,7 +17,6 @@ from typing import Any
 
 from opentelemetry import trace
 from opentelemetry.context import Context
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
@@ -164,6 +163,9 @@ class Tracing:
             self.provider.add_span_processor(processor)
         self.exports = settings.otlp_enabled
         if self.exports:
+            # Here, since without an endpoint no process needs it, nor protocol buffers.
+            from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
             # The exporter reads the standard OTEL_EXPORTER_OTLP_* variables itself.
             self.provider.add_span_processor(BatchSpanProcessor(RedactingExporter(settings, OTLPSpanExporter())))
         self._tracer = self.provider.get_tracer("spanfeed")

@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
-import psycopg
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
@@ -47,11 +46,14 @@ def store_new(connection: Connection, rows: Sequence[Row]) -> None:
             _copy(connection, rows)
         else:
             connection.exec_driver_sql(_INSERT, list(_encoded(rows, "")))
-    except (IntegrityError, psycopg.IntegrityError) as error:
+    except IntegrityError as error:
         raise NotNew from error
 
 
 def _copy(connection: Connection, rows: Iterable[Row]) -> None:
+    # Here, since a process on SQLite needs no driver of PostgreSQL's.
+    import psycopg
+
     driver = connection.connection.driver_connection
     assert isinstance(driver, psycopg.Connection)
     try:
@@ -60,8 +62,8 @@ def _copy(connection: Connection, rows: Iterable[Row]) -> None:
                 copy.write_row(values)
     except (psycopg.OperationalError, psycopg.InterfaceError) as error:
         raise StoreUnavailable(f"the database did not answer: {type(error).__name__}") from error
-    except psycopg.IntegrityError:
-        raise
+    except psycopg.IntegrityError as error:
+        raise NotNew from error
     except (psycopg.Error, UnicodeError, OverflowError) as error:
         raise Refused(type(error).__name__) from error
 

@@ -9,12 +9,15 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from pipeline import settings as settings_table
 from pipeline.store import Store, migrate, open_store
 from pipeline.store.models import metadata
+from tests.parts.stack import ROOT
 from tests.store.wires import NOW, stored, wire
 
 VIEW_COLUMNS = [
@@ -50,6 +53,13 @@ def test_an_empty_database_is_brought_to_the_newest_schema(database_url: str, tm
     assert migrate.upgrade(store) == (newest, newest)
     assert migrate.current_revision(store) == newest
     store.close()
+
+
+def test_the_newest_revision_is_the_one_at_the_migrations_end() -> None:
+    """A web server would call itself ready with an older schema, or never."""
+    script = Config()
+    script.set_main_option("script_location", str(ROOT / "migrations"))
+    assert ScriptDirectory.from_config(script).get_heads() == [migrate.newest_revision()]
 
 
 def test_upgrading_again_keeps_what_is_stored(store: Store) -> None:

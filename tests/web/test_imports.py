@@ -36,6 +36,19 @@ def test_no_celery_is_loaded() -> None:
     assert _loaded(f"{FEED}, {RELAY}").isdisjoint({"celery", "kombu", "tasks"})
 
 
+@pytest.mark.parametrize(
+    "modules", ["web.recorder, web.cli", f"{RELAY}, web.cli", "web.factory", "tasks.worker, tasks.stage"]
+)
+def test_nothing_is_loaded_that_only_another_database_or_a_migration_needs(modules: str) -> None:
+    """Each process on SQLite would start half as slowly again, and hold PostgreSQL's driver and Alembic in memory."""
+    assert _loaded(modules).isdisjoint({"psycopg", "sqlalchemy.dialects.postgresql", "alembic", "mako"})
+
+
+def test_a_command_loads_what_it_needs_when_it_runs() -> None:
+    """`spanfeed --help`, and every worker's start, would first load the database's and the bus's libraries."""
+    assert _loaded("web.cli").isdisjoint({"sqlalchemy", "redis", "opentelemetry.sdk", "pydantic"})
+
+
 def test_the_web_server_loads_no_stage_and_no_model() -> None:
     """Each web process would hold the models and the index in memory."""
     loaded = _loaded("web.factory")

@@ -9,8 +9,6 @@ from pathlib import Path
 import click
 
 from pipeline.event import encode
-from pipeline.store import audit as trail
-from pipeline.store import audit_chain
 from web.commands.opened import explained, opened
 
 
@@ -29,6 +27,9 @@ def audit() -> None:
 @explained
 def verify(anchors: Path | None, as_json: bool) -> None:
     """Look for changed, missing, reordered and cut-off entries; status 1 when something is found."""
+    from pipeline.store import audit as trail
+    from pipeline.store import audit_chain
+
     _, store = opened()
     count = 0
     for finding in audit_chain.verify(store, anchors):
@@ -51,6 +52,8 @@ def verify(anchors: Path | None, as_json: bool) -> None:
 @explained
 def list_entries(limit: int) -> None:
     """List the newest entries, the newest first."""
+    from pipeline.store import audit as trail
+
     _, store = opened()
     found = trail.newest(store, limit)
     for entry in found:
@@ -69,6 +72,8 @@ def list_entries(limit: int) -> None:
 @explained
 def export(after: int, limit: int | None) -> None:
     """Write entries to standard output, one JSON object a line, by ascending number."""
+    from pipeline.store import audit as trail
+
     _, store = opened()
     out = sys.stdout.buffer
     for entry in trail.entries(store, after, limit):
@@ -80,6 +85,8 @@ def export(after: int, limit: int | None) -> None:
 @explained
 def anchor() -> None:
     """Write the trail's head into the anchors' file now."""
+    from pipeline.store import audit_chain
+
     _, store = opened()
     made = audit_chain.anchor(store)
     click.echo("The audit trail is empty." if made is None else f"Entry {made.number} is anchored: {made.hash}")

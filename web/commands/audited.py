@@ -6,12 +6,14 @@ import contextlib
 import os
 import pwd
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from pipeline.errors import SpanfeedError, StoreUnavailable
-from pipeline.store import Store, audit, inspect
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
 
 
 @contextlib.contextmanager
@@ -36,6 +38,8 @@ def audited(store: Store, action: str, object_type: str, object_id: str | None =
 def _add(
     store: Store, action: str, object_type: str, object_id: str | None, outcome: str, details: dict[str, Any]
 ) -> None:
+    from pipeline.store import audit, inspect
+
     try:
         file = inspect.file_of(store.settings)
         if file is not None and not file.exists():

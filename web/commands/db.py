@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from pipeline.store import migrate
 from web.commands.audited import audited
 from web.commands.opened import explained, opened
 
@@ -18,6 +17,8 @@ def db() -> None:
 @explained
 def upgrade() -> None:
     """Bring the database to the newest schema."""
+    from pipeline.store import migrate
+
     _, store = opened()
     with audited(store, "db.upgrade", "database") as details:
         before, after = migrate.upgrade(store)
@@ -29,5 +30,7 @@ def upgrade() -> None:
 @explained
 def current() -> None:
     """Show the schema's revision."""
+    from pipeline.store import migrate
+
     _, store = opened()
     click.echo(f"{migrate.current_revision(store)} (newest: {migrate.newest_revision()})")

@@ -5,13 +5,15 @@ from __future__ import annotations
 import datetime
 import json
 import sys
+from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.store import Store, dead_letters
-from pipeline.store.recording import retry as store_again
 from web.commands.audited import audited
 from web.commands.opened import explained, opened
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
 
 
 @click.group(name="dead-letters")
@@ -32,6 +34,8 @@ def _age(seconds: float) -> str:
 @explained
 def list_letters(limit: int, as_json: bool) -> None:
     """List them, the oldest first: entry, age, reason, and the beginning of what it holds."""
+    from pipeline.store import dead_letters
+
     _, store = opened()
     now = datetime.datetime.now(datetime.UTC)
     found = dead_letters.listed(store, limit)
@@ -53,6 +57,8 @@ def list_letters(limit: int, as_json: bool) -> None:
 @explained
 def retry(entry_id: tuple[str, ...], every: bool) -> None:
     """Try to store dead letters as events; status 1 when one of them stays."""
+    from pipeline.store import dead_letters
+
     if every == bool(entry_id):
         raise click.UsageError("Name the entries, or give --all.")
     _, store = opened()
@@ -64,6 +70,8 @@ def retry(entry_id: tuple[str, ...], every: bool) -> None:
 
 def _retried(store: Store, entry_id: str) -> bool:
     """Whether the letter is stored now; says so in one sentence."""
+    from pipeline.store.recording import retry as store_again
+
     try:
         with audited(store, "dead-letters.retry", "dead_letter", entry_id) as details:
             reason = store_again(store, entry_id)

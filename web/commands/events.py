@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from pipeline.settings import Settings
-from pipeline.store import Store
-from pipeline.store import events as stored
-from pipeline.store.retention import apply_retention, cleanup_older_than
 from web.commands.audited import audited
 from web.commands.dead_letters import letters
 from web.commands.export import export
 from web.commands.opened import explained, opened
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
 
 _LONGEST_HOURS = 876_000
 """A hundred years: beyond it there is no date."""
@@ -30,6 +32,8 @@ events.add_command(export)
 @explained
 def stats() -> None:
     """Show how many events are stored, of what kinds, and how old."""
+    from pipeline.store import events as stored
+
     _, store = opened()
     found = stored.statistics(store)
     click.echo(f"Events:        {found['total']}")
@@ -66,6 +70,8 @@ def cleanup(hours: float | None, dry_run: bool) -> None:
 
 def _clean_up(settings: Settings, store: Store, hours: float | None, dry_run: bool) -> int:
     """Deletes, or only counts; says so, and gives how many."""
+    from pipeline.store.retention import apply_retention, cleanup_older_than
+
     word = "would be deleted" if dry_run else "deleted"
     if hours is not None:
         found = cleanup_older_than(store, hours, dry_run)

@@ -7,7 +7,6 @@ import sys
 import click
 
 from pipeline.event import Category
-from pipeline.store import exporting
 from web.commands.audited import audited
 from web.commands.opened import explained, opened
 
@@ -25,6 +24,8 @@ def export(
     session_id: str | None, message_id: str | None, after: int, limit: int | None, categories: tuple[str, ...]
 ) -> None:
     """Write stored events to standard output, one JSON object a line, by ascending id."""
+    from pipeline.store import exporting
+
     _, store = opened()
     out = sys.stdout.buffer
     chosen = exporting.Chosen(session_id, message_id, categories)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from pipeline import settings as settings_table
 from pipeline.errors import SpanfeedError
 from pipeline.settings import Settings
-from pipeline.store import Store, open_store
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -31,5 +33,7 @@ def explained(command: F) -> F:
 
 def opened() -> tuple[Settings, Store]:
     """The settings and the database they name. Raises SettingError."""
+    from pipeline.store import open_store
+
     settings = settings_table.load()
     return settings, open_store(settings)

@@ -13,12 +13,12 @@ import click
 
 from pipeline import settings as settings_table
 from pipeline.settings import Settings
-from pipeline.store import Store, open_store
 from web.commands.audited import audited
 from web.commands.opened import explained
 
 if TYPE_CHECKING:
     from pipeline.bus import Bus
+    from pipeline.store import Store
     from pipeline.verify import Finding
     from web.commands.verification import Verification
 
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 def verify(session_id: str | None, since_hours: float | None, closing: bool, as_json: bool) -> None:
     """Look for open, doubled, out-of-order and missing events; status 1 when something is found."""
     from pipeline.bus import open_bus
+    from pipeline.store import open_store
     from web.commands.verification import Scope, Verification
     from web.up.launch import connected
 
