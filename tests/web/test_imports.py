@@ -49,6 +49,11 @@ def test_a_command_loads_what_it_needs_when_it_runs() -> None:
     assert _loaded("web.cli").isdisjoint({"sqlalchemy", "redis", "opentelemetry.sdk", "pydantic"})
 
 
+def test_a_worker_loads_no_other_command_of_celerys() -> None:
+    """Each worker would start half a second later, and hold Flower's web server in memory."""
+    assert _loaded("tasks.__main__").isdisjoint({"tornado", "flower", "prompt_toolkit", "celery.bin.celery"})
+
+
 def test_the_web_server_loads_no_stage_and_no_model() -> None:
     """Each web process would hold the models and the index in memory."""
     loaded = _loaded("web.factory")

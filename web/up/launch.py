@@ -15,6 +15,8 @@ from web.up import redis_server
 
 ROOT = Path(__file__).resolve().parents[2]
 CELERY = (sys.executable, "-m", "celery", "-A", "tasks")
+STAGES = (sys.executable, "-m", "tasks")
+"""Celery's worker and scheduler alone, which start sooner."""
 
 
 def script(name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from pipeline.settings import Settings
-from web.up.launch import CELERY, become
+from web.up.launch import STAGES, become
 
 
 def worker_argv(
@@ -17,7 +17,7 @@ def worker_argv(
 
     Without mingle and gossip: they cost a second at the start, and nothing here listens to them.
     """
-    argv = [*CELERY, "worker", "--task-events", "--without-mingle", "--without-gossip"]
+    argv = [*STAGES, "worker", "--task-events", "--without-mingle", "--without-gossip"]
     argv += [f"--loglevel={settings.log_level.upper()}"]
     argv += [f"--concurrency={settings.worker_processes if concurrency is None else concurrency}"]
     argv += [f"--hostname={name or 'worker'}@%h"]
@@ -29,7 +29,7 @@ def worker_argv(
 def beat_argv(settings: Settings) -> tuple[str, ...]:
     """Celery's scheduler; what it remembers between starts lies in the home folder."""
     schedule = settings.home_path / "beat-schedule"
-    return (*CELERY, "beat", f"--schedule={schedule}", f"--loglevel={settings.log_level.upper()}")
+    return (*STAGES, "beat", f"--schedule={schedule}", f"--loglevel={settings.log_level.upper()}")
 
 
 def exec_worker(
