@@ -129,6 +129,7 @@ class Site:
 
     def close(self) -> None:
         """Ends the connections."""
+        self.state.listener.close()
         self.store.close()
         self.bus.close_connections()
         self.state.tracing.shutdown()

@@ -11,7 +11,6 @@ import contextlib
 import logging
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator
 
 from pipeline.bus import Bus, Frame, Subscription
@@ -89,6 +88,11 @@ class Listener:
         self._subscription: Subscription | None = None
         self._thread: threading.Thread | None = None
         self._pid = 0
+        self._stopped = threading.Event()
+
+    def close(self) -> None:
+        """Follows nothing more; its thread ends at its next look, within about two seconds."""
+        self._stopped.set()
 
     @property
     def sessions(self) -> int:
@@ -140,7 +144,7 @@ class Listener:
 
     def _listen(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        while True:
+        while not self._stopped.is_set():
             try:
                 subscription = self._bus.subscribe()
                 self._take_over(subscription)
@@ -149,13 +153,15 @@ class Listener:
             except BusUnavailable as error:
                 logger.warning("the feed's subscription was lost: %s", error)
             with self._lock:
-                self._subscription = None
+                ended, self._subscription = self._subscription, None
+                if ended is not None:
+                    ended.close()
                 for confirmed in self._confirmed.values():
                     confirmed.clear()
                 mailboxes = [mailbox for followers in self._mailboxes.values() for mailbox in followers]
             for mailbox in mailboxes:
                 mailbox.tell_bus(away=True)
-            time.sleep(pause)
+            self._stopped.wait(pause)
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)
 
     def _take_over(self, subscription: Subscription) -> None:
@@ -166,7 +172,7 @@ class Listener:
                 subscription.follow(channel)
 
     def _read(self, subscription: Subscription) -> None:
-        while True:
+        while not self._stopped.is_set():
             got = subscription.read(_READ_SECONDS)
             if isinstance(got, str):
                 self._confirm(got)
