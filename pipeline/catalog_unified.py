@@ -22,6 +22,7 @@ job.started | ⚙️ {job_name} started | ⚙️ {job_name} imeanza | ⚙️ {jo
 job.progress | ⚙️ {job_name}: {progress} % done | ⚙️ {job_name}: {progress} % tayari | ⚙️ {job_name} : {progress} % fait
 job.completed | ✅ {job_name} complete | ✅ {job_name} imekamilika | ✅ {job_name} terminé
 job.failed | ⚠️ {job_name} failed | ⚠️ {job_name} imeshindikana | ⚠️ {job_name} a échoué
+job.retried | 🔁 {job_name} is tried again | 🔁 {job_name} inajaribiwa tena | 🔁 {job_name} est réessayé
 tool_server.started | 🔌 {server_name} started | 🔌 {server_name} imeanza | 🔌 {server_name} a démarré
 tool_server.stopped | 🔌 {server_name} stopped | 🔌 {server_name} imesimama | 🔌 {server_name} s'est arrêté
 tool_server.health_changed | 🔌 {server_name} is now {health_status} | 🔌 {server_name} sasa ni {health_status} | \
@@ -68,9 +69,15 @@ workflow.started | 🔁 Workflow started | 🔁 Mtiririko umeanza | 🔁 Flux co
 workflow.completed | ✅ Workflow complete | ✅ Mtiririko umekamilika | ✅ Flux terminé
 workflow.failed | ⚠️ The workflow failed | ⚠️ Mtiririko umeshindikana | ⚠️ Le flux a échoué
 """,
+    Category.ANALYTICS: """
+message.feedback | 📝 Feedback received | 📝 Maoni yamepokelewa | 📝 Avis reçu
+experiment.exposure | 🧪 {experiment}: {variant} | 🧪 {experiment}: {variant} | 🧪 {experiment} : {variant}
+""",
     Category.SECURITY: """
 auth.login_success | 🔓 Signed in | 🔓 Umeingia | 🔓 Connexion réussie
 auth.login_failure | 🔒 Sign-in failed | 🔒 Kuingia kumeshindikana | 🔒 Échec de la connexion
+auth.key_refused | 🔒 A key was refused | 🔒 Ufunguo umekataliwa | 🔒 Une clé a été refusée
+auth.token_refused | 🔒 A token was refused | 🔒 Tokeni imekataliwa | 🔒 Un jeton a été refusé
 suspicious.brute_force | 🚨 Many failed attempts from {ip_address} | \
 🚨 Majaribio mengi yaliyoshindikana kutoka {ip_address} | 🚨 Nombreux échecs depuis {ip_address}
 """,

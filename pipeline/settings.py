@@ -76,6 +76,15 @@ class Settings:
     login_tries_limit: int = _setting(
         10, "SPANFEED_LOGIN_TRIES_LIMIT", "Tries to log in per name and per address in 15 minutes.", "tries"
     )
+    auth_failures_limit: int = _setting(
+        10, "SPANFEED_AUTH_FAILURES_LIMIT", "Failed sign-ins of one address that raise an alarm.", "failures"
+    )
+    auth_failures_window_seconds: int = _setting(
+        300, "SPANFEED_AUTH_FAILURES_WINDOW_SECONDS", "Within so long; the alarm is raised once in that time.", "s"
+    )
+    auth_events_per_minute: int = _setting(
+        600, "SPANFEED_AUTH_EVENTS_PER_MINUTE", "Refused sign-ins that one web process tells of.", "1/min"
+    )
     audit_key: str = _setting(
         "", "SPANFEED_AUDIT_KEY", "Chains the audit trail, apart from all other keys; empty: made at need.", secret=True
     )
@@ -98,6 +107,9 @@ class Settings:
     body_limit_bytes: int = _setting(262_144, "SPANFEED_BODY_LIMIT_BYTES", "Longest request body.", "bytes")
     message_limit_characters: int = _setting(
         16_384, "SPANFEED_MESSAGE_LIMIT_CHARACTERS", "Longest chat message.", "characters"
+    )
+    feedback_comment_limit_characters: int = _setting(
+        2_000, "SPANFEED_FEEDBACK_COMMENT_LIMIT_CHARACTERS", "Longest comment of a rating.", "characters"
     )
     messages_per_minute: int = _setting(
         60, "SPANFEED_MESSAGES_PER_MINUTE", "Chat messages per key, visitor or address.", "1/min"
@@ -353,6 +365,16 @@ class Settings:
     )
     audit_anchor_interval_seconds: int = _setting(
         3_600, "SPANFEED_AUDIT_ANCHOR_INTERVAL_SECONDS", "How often the audit trail's head is written down.", "s"
+    )
+
+    monitoring_interval_seconds: float = _setting(
+        15.0, "SPANFEED_MONITORING_INTERVAL_SECONDS", "How often operators are told how the system is; 0: never.", "s"
+    )
+    worker_silence_seconds: float = _setting(
+        10.0, "SPANFEED_WORKER_SILENCE_SECONDS", "A worker that says nothing for so long counts as gone.", "s"
+    )
+    documents_told_limit: int = _setting(
+        1_000, "SPANFEED_DOCUMENTS_TOLD_LIMIT", "Documents of one command that are told one by one.", "documents"
     )
 
     # Traces

@@ -6,15 +6,31 @@ from pathlib import Path
 
 from pipeline.settings import Settings
 from pipeline.store.documents import DocumentIndex
+from pipeline.unified import EventRouter, EventSystem
 from tasks.rag import ingest
 from tasks.rag.ingest import Progress, Report
 from tasks.rag.retriever import Collection
+from tasks.rag.told_documents import DocumentTeller
 from tasks.resources import INDEX_FILE, retriever
 
 
-def add(settings: Settings, collection: str, path: Path, on_progress: Progress, mirror: bool = False) -> Report:
-    """Indexes a file or a folder; see `tasks.rag.ingest.add_path`."""
-    return ingest.add_path(_index(settings), collection, path, on_progress, mirror=mirror)
+def add(
+    settings: Settings,
+    collection: str,
+    path: Path,
+    on_progress: Progress,
+    mirror: bool = False,
+    user_id: str | None = None,
+) -> Report:
+    """Indexes a file or a folder; see `tasks.rag.ingest.add_path`. Where there is a Redis, its events tell of it."""
+    if not settings.redis_url:
+        return ingest.add_path(_index(settings), collection, path, on_progress, mirror=mirror)
+    events = EventSystem(EventRouter(), settings)
+    teller = DocumentTeller(events, collection, settings.documents_told_limit, user_id)
+    try:
+        return ingest.add_path(_index(settings), collection, path, on_progress, mirror=mirror, teller=teller)
+    finally:
+        events.shutdown()
 
 
 def listed(settings: Settings) -> list[Collection]:

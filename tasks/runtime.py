@@ -15,6 +15,7 @@ from pipeline.settings import Settings
 from pipeline.span_feed import SpanFeed
 from pipeline.store import Store, open_store
 from pipeline.tracing import Tracing
+from pipeline.unified import EventSystem, event_router
 from tasks.celery import app
 from tasks.envelope import Envelopes, pushes_directly
 from tasks.lease import Leases
@@ -27,6 +28,7 @@ class Runtime:
     settings: Settings
     bus: Bus
     emitter: Emitter
+    events: EventSystem
     store: Store
     tracing: Tracing
     envelopes: Envelopes
@@ -43,6 +45,7 @@ def _of_process(pid: int) -> Runtime:
         settings=settings,
         bus=bus,
         emitter=Emitter(bus),
+        events=EventSystem(event_router, settings, bus),
         store=open_store(settings),
         tracing=Tracing(settings, [SpanFeed()], "worker"),
         envelopes=Envelopes(app, pushes_directly()),

@@ -8,12 +8,15 @@ from typing import Any
 from celery import signals
 
 from pipeline.errors import SpanfeedError
+from tasks import jobs, presence
 from tasks.celery import app
 from tasks.closers import LostChildren
 from tasks.envelope import pushes_directly
 from tasks.runtime import runtime
 
 logger = logging.getLogger(__name__)
+TELLERS = (jobs, presence)
+"""Loaded for what they say at Celery's signals."""
 app.steps["worker"].add(LostChildren)
 
 

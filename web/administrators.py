@@ -59,6 +59,10 @@ class Administrators:
         administrators.begin_session(self._store, _digest(token), name, now - longest)
         return token
 
+    def knows(self, name: str) -> bool:
+        """Whether there is an administrator of that name. Only for what strangers never see."""
+        return administrators.password_of(self._store, name) is not None
+
     def by_token(self, token: str) -> Principal | None:
         """The administrator who is logged in by this token; None when the session has ended."""
         digest = _digest(token)

@@ -17,8 +17,9 @@ from pipeline.errors import StoreUnavailable
 from pipeline.settings import Settings
 from web.administrators import Administrators
 from web.errors import Problem, unavailable
-from web.keyring import KeyRing
+from web.keyring import KeyRing, key_id_of
 from web.policy import ALL, Principal, Scope, Target, may
+from web.refusals import Refusal
 from web.tokens import OF_A_TOKEN, SessionTokens
 
 COOKIE = "spanfeed_visitor"
@@ -82,6 +83,17 @@ class Doors:
             return None
         return Principal(said.owner, said.scopes, said.session_id, expires_at=said.expires_at, key_id=said.key_id)
 
+    def why_refused(self, credential: str, is_token: bool) -> Refusal:
+        """Why a key or a token opens nothing, in words without a secret."""
+        if self._tokens.read(credential) is not None:
+            return Refusal("auth.token_refused", "key_revoked", guessed=False)
+        if self._tokens.has_expired(credential):
+            return Refusal("auth.token_refused", "expired", guessed=False)
+        if is_token:
+            return Refusal("auth.token_refused", "invalid")
+        key_id = key_id_of(credential)
+        return Refusal("auth.key_refused", "invalid", {} if key_id is None else {"key_id": key_id})
+
     def make_cookie(self) -> tuple[str, str]:
         """A new visitor's id and cookie."""
         visitor = f"visitor:{uuid.uuid4()}"
@@ -128,6 +140,7 @@ def _identify(asked: Request, doors: Doors) -> Principal | None:
         key = keys.pop()
         principal = doors.by_key(key) or doors.by_token(key)
         if principal is None:
+            g.refusal = doors.why_refused(key, is_token=False)
             raise _unauthenticated("Invalid API key")
         return principal
     token = asked.args.get("token")
@@ -135,6 +148,7 @@ def _identify(asked: Request, doors: Doors) -> Principal | None:
         # Only a short-lived token may stand in an address; a key never does.
         principal = doors.by_token(token)
         if principal is None:
+            g.refusal = doors.why_refused(token, is_token=True)
             raise _unauthenticated("Invalid or expired token")
         return principal
     return _by_cookies(asked, doors)

@@ -16,14 +16,27 @@ from pipeline.store import open_store
 from pipeline.tracing import Tracing
 from pipeline.unified import EventSystem, event_router
 from pipeline.unified.rules import load_rules
-from web import auth, cors, errors, extensions, headers, limits
+from web import auth, cors, errors, extensions, headers, limits, refused_requests
 from web.administrators import Administrators
-from web.blueprints import chat, custom_events, event_types, events, health, keys, login, metrics, page, stream
+from web.blueprints import (
+    chat,
+    custom_events,
+    event_types,
+    events,
+    feedback,
+    health,
+    keys,
+    login,
+    metrics,
+    page,
+    stream,
+)
 from web.blueprints import feed as feed_routes
 from web.cli import register_commands
 from web.event_types import EventTypes
 from web.feed.listener import Listener
 from web.keyring import KeyRing
+from web.refusals import Refusals
 from web.state import WebState, set_state
 
 _SECRET_KEY_CHARACTERS = 32
@@ -74,6 +87,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     bus, store = open_bus(settings), open_store(settings)
+    unified = EventSystem(event_router, settings, bus)
     state = WebState(
         settings=settings,
         bus=bus,
@@ -81,8 +95,9 @@ def make_app(settings: Settings | None = None) -> Flask:
         tracing=Tracing(settings, component="web"),
         listener=Listener(bus),
         doors=auth.Doors(settings, KeyRing(settings, store), Administrators(settings, store)),
-        events=EventSystem(event_router, settings, bus),
+        events=unified,
         event_types=EventTypes(settings, store),
+        refusals=Refusals(settings, bus, unified),
     )
     set_state(app, state)
     if settings.open_feeds:
@@ -91,10 +106,11 @@ def make_app(settings: Settings | None = None) -> Flask:
     headers.register(app)
     cors.register(app, settings)
     auth.register(app)
+    refused_requests.register(app)
     limits.register(app)
     extensions.register(app)
     metrics.add_to(app, state)
-    for routes in (chat, events, feed_routes, stream, custom_events, event_types, health, page, keys, login):
+    for routes in (chat, feedback, events, feed_routes, stream, custom_events, event_types, health, page, keys, login):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)
     return app

@@ -46,6 +46,12 @@ def _pepper(settings: Settings) -> str:
     return kept(settings.home_path / "key_pepper")
 
 
+def key_id_of(key: str) -> str | None:
+    """The id that stands in a key, which is no secret; None for what has not the form of a stored key."""
+    match = _KEY.fullmatch(key)
+    return None if match is None else match[1]
+
+
 class Locksmith:
     """Makes, rotates and revokes stored keys. A key is given once, when it is made."""
 

@@ -23,6 +23,8 @@ from pipeline.store.recording import read, store_batch
 from pipeline.trace_export import TraceExport
 from web.backlog_alarm import BacklogAlarm
 from web.epoch import EpochWatch
+from web.log_alarms import LogAlarms
+from web.monitoring import Monitor
 from web.read_ahead import Ahead, ReadAhead
 from web.recorder_batch import Batches
 from web.watchdog import Watchdog
@@ -43,6 +45,7 @@ class Recorder:
         self._database = store
         self._batches = Batches(settings, bus.log, f"{socket.gethostname()}/{os.getpid()}")
         self._alarm = BacklogAlarm(settings, bus)
+        self._log_alarms = LogAlarms(settings, bus)
         self._epoch = EpochWatch(bus, store)
         self._failpoints = Failpoints(settings.failpoints)
         self._traces = TraceExport(settings)
@@ -71,6 +74,7 @@ class Recorder:
         while not self._stopped.is_set():
             try:
                 self._alarm.look(database_away)
+                self._log_alarms.look()
                 self._epoch.look()
                 unstored = unstored or ahead.take(_IDLE_SECONDS)
                 self._store(unstored)
@@ -136,10 +140,12 @@ def calm_collector() -> None:
 
 
 def run_until_signal(settings: Settings, bus: Bus, store: Store) -> None:
-    """Runs a recorder, and a watchdog beside it, until SIGTERM or SIGINT."""
+    """Runs a recorder, with a watchdog and a monitor beside it, until SIGTERM or SIGINT."""
     recorder = Recorder(settings, bus, store)
     watchdog = Watchdog(settings, bus, store)
+    monitor = Monitor(settings, bus)
     watchdog.start()
+    monitor.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: recorder.stop())
     calm_collector()
@@ -148,3 +154,4 @@ def run_until_signal(settings: Settings, bus: Bus, store: Store) -> None:
         recorder.run()
     finally:
         watchdog.stop()
+        monitor.stop()

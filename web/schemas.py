@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 import unicodedata
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
@@ -37,6 +37,14 @@ class ChatRequest(BaseModel):
     user_id: Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=128)] | None = None
     metadata: dict[str, Any] | None = None
     language: Annotated[str, StringConstraints(max_length=35)] | None = Field(default=None)
+
+
+class NewFeedback(BaseModel):
+    """What a user thinks of an answer: a thumb, or one to five."""
+
+    rating: Literal["up", "down"] | Annotated[int, Field(ge=1, le=5, strict=True)]
+    comment: Annotated[str, BeforeValidator(_clean), StringConstraints(strip_whitespace=True)] | None = None
+    user_id: Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=128)] | None = None
 
 
 class Strict(BaseModel):

@@ -17,6 +17,7 @@ from web.feed.listener import Listener
 if TYPE_CHECKING:
     from web.auth import Doors
     from web.event_types import EventTypes
+    from web.refusals import Refusals
 
 _NAME = "spanfeed"
 
@@ -33,6 +34,7 @@ class WebState:
     doors: Doors
     events: EventSystem
     event_types: EventTypes
+    refusals: Refusals
 
 
 def set_state(app: Flask, state: WebState) -> None:

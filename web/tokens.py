@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
-from itsdangerous import BadSignature, URLSafeTimedSerializer
+from itsdangerous import BadSignature, SignatureExpired, URLSafeTimedSerializer
 
 from pipeline.settings import Settings
 from web.policy import Scope
@@ -53,3 +53,13 @@ class SessionTokens:
             return None
         expires_at = signed_at.timestamp() + self._ttl_seconds
         return Token(str(session_id), str(owner), expires_at, scopes, None if key_id is None else str(key_id))
+
+    def has_expired(self, token: str) -> bool:
+        """Whether it was a token once: signed here, but its time is over."""
+        try:
+            self._signer.loads(token, max_age=self._ttl_seconds)
+        except SignatureExpired:
+            return True
+        except BadSignature:
+            return False
+        return False

@@ -123,6 +123,29 @@ class Bus:
         arguments: list[Argument] = [stored, epoch or ""]
         return str(self._scripts.call(self._stage, "lift", [keys.CLOCK, keys.LOG], arguments)[0].decode())
 
+    def failed_sign_in(self, address: str, limit: int, window_seconds: float) -> tuple[bool, bool]:
+        """Counts a failed sign-in: whether it was told in this window that they are too many, or is to be told now."""
+        key_names = [keys.failures(address), keys.failures_told(address)]
+        arguments: list[Argument] = [max(1, limit), max(1, int(window_seconds * 1000))]
+        told, too_many = self._scripts.call(self._quick, "failures", key_names, arguments)
+        return bool(told), bool(too_many)
+
+    def take_turn(self, work: str, seconds: float) -> bool:
+        """Whether the caller may do what one process is to do in so long a time; nobody else may until it is over."""
+        return bool(asking(lambda: self._stage.set(keys.turn(work), "1", nx=True, px=max(1, int(seconds * 1000)))))
+
+    def say_present(self, worker: str) -> None:
+        """Says that a worker lives."""
+        self._scripts.call(self._quick, "present", [keys.WORKERS], [worker])
+
+    def workers(self, within_seconds: float) -> list[str]:
+        """The workers that have said so within that time, by name; the others are forgotten."""
+        since = self._now_us() - int(within_seconds * 1_000_000)
+        gone = asking(lambda: self._stage.zrangebyscore(keys.WORKERS, "-inf", f"({since}"))
+        if gone:
+            asking(lambda: self._stage.zrem(keys.WORKERS, *gone))
+        return sorted(name.decode() for name in asking(lambda: self._stage.zrangebyscore(keys.WORKERS, since, "+inf")))
+
     # Runs
 
     def submit(

@@ -16,6 +16,10 @@ EPOCHS = f"{CHANNELS}epoch"
 BEGUN = f"{_TAG}begun"
 ALARM = f"{_TAG}alarm"
 """There while the recorder is behind and that was told."""
+FULL = f"{_TAG}full"
+"""There while the log is full and that was told."""
+WORKERS = f"{_TAG}workers"
+"""The workers, by when they last said that they live."""
 RECORDERS = "recorder"
 """The consumer group of the recorder."""
 HANDLERS_LOST = f"{_TAG}handlers-lost"
@@ -56,6 +60,21 @@ def spans(message_id: str) -> str:
 def once(emitter_key: str) -> str:
     """What remembers an emitter key."""
     return f"{_TAG}once:{emitter_key}"
+
+
+def turn(work: str) -> str:
+    """There while a process has taken its turn at what only one is to do."""
+    return f"{_TAG}turn:{work}"
+
+
+def failures(address: str) -> str:
+    """When sign-ins of an address failed."""
+    return f"{_TAG}failures:{address}"
+
+
+def failures_told(address: str) -> str:
+    """There while it was told that an address tries too many."""
+    return f"{_TAG}failures-told:{address}"
 
 
 def handler_group(name: str) -> str:

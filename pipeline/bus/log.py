@@ -71,6 +71,8 @@ class Log:
         self._client = client
         self._handlers_limit_events = handlers_limit_events
         self._failpoints = failpoints
+        self.newly_lost: list[str] = []
+        """Durable handlers for which this process has let events go, until somebody has told of them."""
 
     def read_stream(self, name: str, after: int, upto: int, limit: int) -> list[Event]:
         """At most `limit` events of the stream `name` behind `after` up to `upto`, oldest first."""
@@ -183,6 +185,7 @@ class Log:
         for name in sorted(name for name, place in behind.items() if place < cut):
             if asking(lambda lost=name: self._client.sadd(keys.HANDLERS_LOST, lost)):  # type: ignore[misc]
                 logger.error("durable handler %s is too far behind: the log lets events go that it has not had", name)
+                self.newly_lost.append(name)
         return min(cut, lowest)
 
     def _group_and_pending(self) -> list[Any]:
@@ -199,13 +202,20 @@ class Log:
         """How many events have been dropped because the log was full."""
         return int(asking(lambda: self._client.hget(keys.CLOCK, "dropped")) or 0)
 
-    def raise_alarm(self, note: str) -> bool:
-        """Says that it was told that recorders are behind; False when it was said before. `note` comes back later."""
-        return bool(asking(lambda: self._client.set(keys.ALARM, note, nx=True)))
+    def length(self) -> int:
+        """How many entries the log has, stored or not."""
+        return int(asking(lambda: self._client.xlen(keys.LOG)))
 
-    def clear_alarm(self) -> str | None:
+    def raise_alarm(self, note: str, key: str = keys.ALARM) -> bool:
+        """Says that it was told that recorders are behind; False when it was said before. `note` comes back later.
+
+        With another `key`: that something else was told.
+        """
+        return bool(asking(lambda: self._client.set(key, note, nx=True)))
+
+    def clear_alarm(self, key: str = keys.ALARM) -> str | None:
         """Takes that back and gives the note; None when nothing was said."""
-        note = asking(lambda: self._client.getdel(keys.ALARM))
+        note = asking(lambda: self._client.getdel(key))
         return None if note is None else note.decode()
 
     def stored(self) -> int | None:

@@ -13,7 +13,7 @@ from pipeline.store import idempotency
 from pipeline.store.dialects import ignoring_conflicts, insert_into, inserted
 from pipeline.store.engine import Store
 from pipeline.store.idempotency import IdempotencyKey
-from pipeline.store.models import messages, sessions
+from pipeline.store.models import message_feedback, messages, sessions
 
 USER = "user"
 ASSISTANT = "assistant"
@@ -220,10 +220,10 @@ def count_messages(store: Store, session_id: str) -> int:
 
 def save_answer(
     store: Store, *, message_id: str, content: str, answer: dict[str, Any], confidence: float | None
-) -> None:
+) -> bool:
     """Stores the assistant's message and completes the user's; saying it twice changes nothing.
 
-    A message that was told to have failed stays failed.
+    False: the message was told to have failed, and stays so.
     """
     now = _now()
     with store.write() as connection:
@@ -231,7 +231,7 @@ def save_answer(
             select(messages).where(messages.c.message_id == message_id, messages.c.role == USER)
         ).first()
         if asked is None or asked.status in {"failed", "cancelled"}:
-            return
+            return False
         connection.execute(
             ignoring_conflicts(insert_into(connection, messages)).values(
                 session_id=asked.session_id,
@@ -253,6 +253,7 @@ def save_answer(
             .where(messages.c.message_id == message_id, messages.c.role == USER)
             .values(status="completed", updated_at=now)
         )
+    return True
 
 
 def fail_message(connection: Connection, message_id: str, status: str, reason: str, partial_answer: str) -> None:
@@ -288,8 +289,12 @@ def fail_message(connection: Connection, message_id: str, status: str, reason: s
 
 
 def delete_session(store: Store, session_id: str) -> bool:
-    """Deletes the session with its messages; its events stay until their retention ends. False: there was none."""
+    """Deletes the session with its messages and their ratings; its events stay until their retention ends.
+
+    False: there was none.
+    """
     with store.write() as connection:
+        connection.execute(delete(message_feedback).where(message_feedback.c.session_id == session_id))
         connection.execute(delete(messages).where(messages.c.session_id == session_id))
         return connection.execute(delete(sessions).where(sessions.c.session_id == session_id)).rowcount == 1
 

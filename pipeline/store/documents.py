@@ -115,6 +115,14 @@ class DocumentIndex:
         with self._reading():
             pass
 
+    def has(self, document: Document, chunks: Sequence[Chunk]) -> bool:
+        """Whether the document is kept just like this."""
+        with self._reading() as connection:
+            found = connection.execute(
+                "SELECT digest FROM documents WHERE collection = ? AND path = ?", (document.collection, document.path)
+            ).fetchone()
+        return found is not None and found[0] == _digest(document, chunks)
+
     def add(self, document: Document, chunks: Sequence[Chunk]) -> str:
         """Keeps the document with its chunks, in one transaction: `added`, `replaced`, or `unchanged`."""
         digest = _digest(document, chunks)

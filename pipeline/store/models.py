@@ -69,6 +69,19 @@ messages = Table(
     Index(None, "session_id", "id"),
 )
 
+message_feedback = Table(
+    "message_feedback",
+    metadata,
+    Column("message_id", String(64), primary_key=True),
+    Column("given_by", String(128), primary_key=True),
+    Column("session_id", String(64), ForeignKey("chat_sessions.session_id", ondelete="CASCADE"), nullable=False),
+    Column("rating", String(4), nullable=False),
+    Column("comment", Text),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+    Index(None, "session_id"),
+)
+
 events = Table(
     "events",
     metadata,

@@ -3,6 +3,7 @@
 This is the one place to import them from. Every `emit_…` and `trigger_…` may be called or awaited, and never raises.
 """
 
+from pipeline.unified.analytics import emit_experiment_exposure
 from pipeline.unified.audit import emit_authentication_audit, emit_resource_audit
 from pipeline.unified.emit import (
     emit_analytics_event,
@@ -65,6 +66,7 @@ __all__ = [
     "emit_audit_event",
     "emit_authentication_audit",
     "emit_event",
+    "emit_experiment_exposure",
     "emit_login_event",
     "emit_monitoring_event",
     "emit_rate_limit_exceeded",

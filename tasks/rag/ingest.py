@@ -5,14 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.errors import SpanfeedError, UnsupportedDocument
-from pipeline.store.documents import Document, DocumentIndex, Listed
+from pipeline.store.documents import Chunk, Document, DocumentIndex, Listed
 from tasks.rag.chunks import chunk
 from tasks.rag.formats import read
+from tasks.rag.told_documents import DocumentTeller
 
 Progress = Callable[[int, int, str], None]
 
@@ -45,11 +46,13 @@ def add_path(
     *,
     base_url: str = "",
     mirror: bool = False,
+    teller: DocumentTeller | None = None,
 ) -> Report:
     """Indexes the file `path`, or all files of the folder `path`, under their paths relative to it.
 
     `on_progress` gets how many of how many files are done and the path of the last one. `base_url` is where the
     folder can be read on the web. With `mirror`, documents of the collection that are no longer there are removed.
+    `teller` tells of each document that is new or has changed.
     Raises UnsupportedDocument when there is nothing at `path`, StoreUnavailable when the index cannot be used.
     """
     check_collection_name(collection)
@@ -58,9 +61,14 @@ def add_path(
         raise UnsupportedDocument(f"There is no file or folder {path}.")
     root = path if path.is_dir() else path.parent
     found = sorted(_files(root, report)) if path.is_dir() else [path.name]
+    known = {listed.path for listed in index.documents(collection)}
     for number, name in enumerate(found, start=1):
         try:
-            outcome = _add(index, collection, name, root / name, base_url)
+            if teller is None:
+                outcome = index.add(*_taken_out(collection, name, root / name, base_url))
+            else:
+                teller.expects(name, new=name not in known, skipped_quietly=mirror)
+                outcome = _add_telling(index, collection, name, root / name, base_url, teller)
         except UnsupportedDocument as error:
             report.skipped.append((name, str(error)))
         else:
@@ -87,10 +95,29 @@ def remove(index: DocumentIndex, collection: str, path: str | None = None) -> tu
     return index.remove(collection, path)
 
 
-def _add(index: DocumentIndex, collection: str, name: str, file: Path, base_url: str) -> str:
+def _add_telling(
+    index: DocumentIndex, collection: str, name: str, file: Path, base_url: str, teller: DocumentTeller
+) -> str:
+    try:
+        document, chunks = _taken_out(collection, name, file, base_url)
+        if index.has(document, chunks):
+            return "unchanged"
+        teller.half_done(name, len(chunks))
+        outcome = index.add(document, chunks)
+    except UnsupportedDocument as error:
+        teller.skipped(name, str(error))
+        raise
+    except BaseException as error:
+        teller.failed(name, type(error).__name__)
+        raise
+    teller.completed(name, outcome, len(chunks))
+    return outcome
+
+
+def _taken_out(collection: str, name: str, file: Path, base_url: str) -> tuple[Document, Sequence[Chunk]]:
     plain = read(file)
     url = plain.url or (f"{base_url.rstrip('/')}/{quote(name)}" if base_url else "")
-    return index.add(Document(collection, name, plain.title, url, plain.text), chunk(collection, name, plain))
+    return Document(collection, name, plain.title, url, plain.text), chunk(collection, name, plain)
 
 
 def _files(root: Path, report: Report) -> Iterator[str]:

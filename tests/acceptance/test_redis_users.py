@@ -8,6 +8,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import httpx
 import pytest
 import redis
 from redis.exceptions import NoPermissionError
@@ -17,6 +18,7 @@ from pipeline.bus import open_bus
 from pipeline.emitter import Emitter
 from pipeline.errors import BusUnavailable
 from pipeline.event import Category, Identity, Priority, State, Status
+from pipeline.store import exporting
 from tests.parts.missing import missing
 from tests.parts.ports import free_port
 from tests.parts.redis_part import SERVERS, RedisPart
@@ -108,7 +110,7 @@ def test_the_whole_chat_works_with_each_process_under_its_user(
 ) -> None:
     """Without this an operator could not turn the users on."""
     _with_users(valkey, tmp_path)
-    stack = make_stack(SPANFEED_CLEANUP_INTERVAL_SECONDS="1")
+    stack = make_stack(SPANFEED_CLEANUP_INTERVAL_SECONDS="1", SPANFEED_MONITORING_INTERVAL_SECONDS="1")
     stack.add_document("zebra.md", "# Zebras\n\nThe blue zebra Quillon eats exactly seven turnips a day.\n")
     for role, start in (
         ("web", lambda: stack.start_web(wait=False)),
@@ -127,7 +129,11 @@ def test_the_whole_chat_works_with_each_process_under_its_user(
     stack.settled()
     assert [event["id"] for event in stack.events("s")] == [event["id"] for event in feed.events]
     wait_for(lambda: "cleanup deleted" in stack.log("worker"), "what the scheduler asks for")
-    assert stack.client().delete("/chat/s").status_code == 200
+    assert httpx.get(f"{stack.url}/chat/s", headers={"X-API-Key": "sf_wrong"}).status_code == 401
+    for event_type in ("auth.key_refused", "system.status", "message.sent", "job.completed"):
+        wait_for(lambda wanted=event_type: wanted in _stored(stack), f"{event_type} to be told")  # type: ignore[misc]
+    with stack.client() as client:
+        assert client.delete("/chat/s").status_code == 200
     stack.environment["REDIS_URL"] = _url(valkey, "doctor")
     assert "fault" not in stack.command("doctor")
     stack.environment["REDIS_URL"] = _url(valkey, "recorder")
@@ -135,6 +141,12 @@ def test_the_whole_chat_works_with_each_process_under_its_user(
     refused = {(entry["username"], entry["object"]) for entry in valkey.client().acl_log()}
     # The library tells its name where it may, and Redis 7.0 has no such command to be allowed.
     assert {(user, what) for user, what in refused if what != "client|setinfo"} == set()
+
+
+def _stored(stack: Stack) -> set[str]:
+    return {
+        event.event_type for event in exporting.stored_events(stack.store, 0, None, exporting.Chosen(None, None, ()))
+    }
 
 
 # The library forgets the socket of a handshake that failed.

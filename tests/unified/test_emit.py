@@ -28,6 +28,7 @@ from pipeline.unified import (
     emit_analytics_event,
     emit_audit_event,
     emit_event,
+    emit_experiment_exposure,
     emit_realtime_event,
     emit_security_event,
     emit_streaming_event,
@@ -332,3 +333,16 @@ def test_unified_events_can_be_turned_off(log: Read, unified_settings: Settings)
     assert not found
     assert "SPANFEED_UNIFIED_EVENTS_ENABLED" in str(found.error)
     assert log() == []
+
+
+def test_who_is_shown_a_variant_is_told_once(log: Callable[[], list[dict[str, Any]]]) -> None:
+    """Without this an experiment's shares would depend on how often a page was loaded again."""
+    for _ in range(3):
+        assert emit_experiment_exposure("prompt", "short", user_id="anna", details={"model": "m"})
+    assert emit_experiment_exposure("prompt", "long", session_id="s-1")
+    found = log()
+    assert [(e["event_type"], e["category"], e["priority"], e["metadata"]["audience"]) for e in found] == [
+        ("experiment.exposure", "analytics", "low", "operator")
+    ] * 2
+    assert found[0]["event_data"] == {"model": "m", "experiment": "prompt", "variant": "short"}
+    assert (found[0]["user_id"], found[1]["session_id"]) == ("anna", "s-1")

@@ -13,20 +13,23 @@ from opentelemetry.trace import SpanKind, set_span_in_context
 from pipeline import catalog, semconv
 from pipeline.context import Audience, trace_of
 from pipeline.errors import BusUnavailable
-from pipeline.event import is_session_id
 from pipeline.store import conversations
 from pipeline.store.conversations import ASSISTANT
 from pipeline.store.idempotency import IdempotencyKey
+from pipeline.unified.chat_happenings import conversation_ended
 from tasks.chat import cancel, submit
 from web import query
+from web.acts import audit_request
 from web.auth import Scope, Target, authorize, needs, not_found, principal
 from web.body import parse, read_json
 from web.errors import Problem, invalid
+from web.exchanges import find_exchange
 from web.extensions import limited_messages, limiter, requests_limit
 from web.idempotency import idempotency_key
 from web.replies import answer_json, conversation_json, json_response, message_json, with_warnings
 from web.schemas import ChatRequest
 from web.state import WebState, web_state
+from web.told_chats import tell_accepted
 from web.waiting import Ending, Waiter
 
 blueprint = Blueprint("chat", __name__)
@@ -87,6 +90,7 @@ def _chat(collection: str | None) -> Response:
         replayed = _accept(audience, body, who.id, collection, context, key)
         if replayed is not None:
             return _replayed(state, *replayed, body.message)
+        tell_accepted(state, audience, begun=session is None)
         ending = waiter.wait(state.settings.answer_deadline_seconds) if waiter else None
         return _accepted(audience, body.message) if ending is None else _ended(audience, ending, context, body.message)
 
@@ -201,6 +205,8 @@ def delete_conversation(session_id: str) -> Response:
     authorize(principal(), Scope.DELETE, _target(session_id, session))
     messages = conversations.conversation(state.store, session_id)
     conversations.delete_session(state.store, session_id)
+    audit_request("sessions.delete", "session", session_id, owner=session.owner if session else None)
+    conversation_ended(state.events, session_id, session.user_id if session else None, len(messages))
     state.bus.forget_session(session_id, [message.message_id for message in messages])
     return json_response({"message": f"Chat session {session_id} deleted successfully"})
 
@@ -211,7 +217,7 @@ def delete_conversation(session_id: str) -> Response:
 def message(session_id: str, message_id: str) -> Response:
     """One exchange: how it stands, and the answer when there is one."""
     state = web_state()
-    asked = _exchange(Scope.READ, session_id, message_id)
+    _, asked = find_exchange(Scope.READ, session_id, message_id)
     answered = conversations.find_message(state.store, message_id, ASSISTANT)
     run_state = "queued"
     if asked.status == "accepted":
@@ -223,28 +229,16 @@ def message(session_id: str, message_id: str) -> Response:
     return json_response(message_json(asked, answered, "running" if run_state == "ended" else run_state))
 
 
-def _exchange(action: Scope, session_id: str, message_id: str) -> conversations.Message:
-    """The user's message, if the asker may do this with it. Raises Problem."""
-    state = web_state()
-    session = conversations.find_session(state.store, query.checked_session_id(session_id))
-    authorize(principal(), action, _target(session_id, session))
-    asked = conversations.find_message(state.store, message_id) if is_session_id(message_id) else None
-    if asked is None or asked.session_id != session_id:
-        raise Problem(404, "not_found", "Message not found")
-    return asked
-
-
 @blueprint.post("/chat/<session_id>/messages/<message_id>/cancel")
 @limiter.limit(requests_limit)
 @needs(Scope.WRITE)
 def cancel_message(session_id: str, message_id: str) -> Response:
     """Stops the answer; what had been said is kept, marked as partial."""
     state = web_state()
-    asked = _exchange(Scope.WRITE, session_id, message_id)
+    session, asked = find_exchange(Scope.WRITE, session_id, message_id)
     value = {"session_id": session_id, "message_id": message_id}
     if asked.status != "accepted":
         return json_response({**value, "status": asked.status, "cancelled": False})
-    session = conversations.find_session(state.store, session_id)
     audience = Audience(session_id, message_id, session.user_id if session else None, asked.language)
     cancelled = cancel(state.bus, audience)
     run = state.bus.run_state(message_id)
@@ -257,17 +251,17 @@ def cancel_message(session_id: str, message_id: str) -> Response:
 def retry_message(session_id: str, message_id: str) -> Response:
     """Asks a message that failed or was stopped again, as a new message."""
     state = web_state()
-    asked = _exchange(Scope.WRITE, session_id, message_id)
+    session, asked = find_exchange(Scope.WRITE, session_id, message_id)
     run = state.bus.run_state(message_id)
     if asked.status not in {"failed", "cancelled"} and run.status not in {"failed", "cancelled"}:
         raise Problem(409, "not_failed", "Only a message that failed or was stopped can be tried again.")
-    session = conversations.find_session(state.store, session_id)
     user_id = session.user_id if session else None
     audience = Audience(session_id, str(uuid.uuid4()), user_id, asked.language)
     body = ChatRequest(message=asked.content, metadata={**(asked.metadata or {}), "retry_of": message_id})
     span = state.tracing.tracer().start_span("POST /chat", Context(), SpanKind.SERVER)
     try:
         _accept(audience, body, principal().id, asked.collection, set_span_in_context(span, Context()))
+        tell_accepted(state, audience, begun=False)
     finally:
         span.end()
     return _accepted(audience, asked.content)

@@ -8,7 +8,7 @@ from flask import Blueprint, Response
 
 from pipeline.event import encode
 from pipeline.store.event_types import OwnType
-from pipeline.unified import UnifiedEvent
+from web.acts import audit_request
 from web.auth import Scope, needs, principal
 from web.body import parse, read_json
 from web.errors import Problem
@@ -38,13 +38,6 @@ def _reply(body: dict[str, Any], status: int = 200) -> Response:
     return Response(encode(body), status, content_type="application/json")
 
 
-def _tell(action: str, name: str) -> None:
-    """Tells auditors."""
-    who = principal().id
-    data = {"action": action, "resource_type": "event_type", "resource_id": name, "success": True, "by": who}
-    web_state().events.emit_event(UnifiedEvent("audit", f"event_type.{action}", data=data))  # type: ignore[arg-type]
-
-
 @blueprint.get("/api/v1/event-types")
 @limiter.limit(requests_limit)
 @needs(Scope.ADMIN)
@@ -60,7 +53,7 @@ def save_type() -> Response:
     """Defines a type: 201, or 200 when it takes the place of one."""
     made = own_type(parse(Definition, read_json(web_state().settings.body_limit_bytes)), principal().id)
     new = web_state().event_types.save(made)
-    _tell("create" if new else "update", made.name)
+    audit_request(f"event_type.{'create' if new else 'update'}", "event_type", made.name)
     return _reply(shown(made), 201 if new else 200)
 
 
@@ -71,5 +64,5 @@ def remove_type(name: str) -> Response:
     """Removes a type; events of it that are stored stay."""
     if not web_state().event_types.remove(name):
         raise Problem(404, "not_found", "There is no such event type")
-    _tell("delete", name)
+    audit_request("event_type.delete", "event_type", name)
     return _reply({"message": f"Event type {name} removed"})

@@ -11,6 +11,7 @@ from pipeline.errors import KeyRefused
 from pipeline.store import keys as stored
 from pipeline.store.conversations import utc
 from pipeline.store.keys import ApiKey
+from web.acts import audit_request
 from web.auth import Scope, needs, principal
 from web.body import parse, read_json
 from web.errors import Problem, invalid
@@ -48,6 +49,12 @@ def key_json(key: ApiKey) -> dict[str, Any]:
     }
 
 
+def _told(key: ApiKey) -> dict[str, Any]:
+    """What auditors are told of a key."""
+    ends = _time(key.expires_at)
+    return {"name": key.name, "scopes": key.scopes.split(), "user_id": key.user_id, "expires_at": ends}
+
+
 def _not_found() -> Problem:
     return Problem(404, "not_found", "Key not found")
 
@@ -76,6 +83,7 @@ def create_key() -> Response:
         if not refused.field:
             raise Problem(409, "too_many_keys", str(refused)) from None
         raise invalid("body", refused.field, str(refused), "refused") from None
+    audit_request("keys.create", "key", row.key_id, **_told(row))
     return json_response({**key_json(row), "key": key}, 201, {"Location": f"/api/v1/keys/{row.key_id}"})
 
 
@@ -101,6 +109,7 @@ def rotate_key(key_id: str) -> Response:
     if made is None:
         raise _not_found()
     key, row = made
+    audit_request("keys.rotate", "key", key_id, **_told(row), new_key_id=row.key_id)
     return json_response({**key_json(row), "key": key}, 201, {"Location": f"/api/v1/keys/{row.key_id}"})
 
 
@@ -111,4 +120,5 @@ def revoke_key(key_id: str) -> Response:
     """Makes a key, and the session tokens made by it, open nothing any more."""
     if not _locksmith().revoke(key_id):
         raise _not_found()
+    audit_request("keys.revoke", "key", key_id)
     return json_response({"message": f"Key {key_id} revoked successfully"})

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 from limits import parse as parse_limit
 from limits.errors import StorageError
 
+from pipeline.catalog import Audience
+from pipeline.event import Category
+from pipeline.unified import UnifiedEvent
+from pipeline.unified.system import Wish
+from web.acts import audit_request
 from web.administrators import LONGEST_PASSWORD_CHARACTERS, Administrators
 from web.auth import ADMIN_COOKIES, admin_cookie, is_loopback, own_policy, principal
 from web.body import parse, read_json
 from web.errors import Problem, unavailable
 from web.extensions import limiter, requests_limit
+from web.refusals import Refusal
+from web.refused_requests import whereabouts
 from web.replies import json_response
 from web.schemas import Login
 from web.state import web_state
@@ -58,11 +65,16 @@ def login() -> Response:
     if not request.is_secure and not is_loopback(request):
         raise Problem(403, "needs_tls", "A password is taken over TLS only.")
     body = parse(Login, read_json())
+    # A name that is unknown may be a password that was typed in the wrong field: it is told to nobody.
+    who = {"user_id": f"admin:{body.name}"} if _administrators().knows(body.name) else {}
+    g.refusal = Refusal("auth.login_failure", "too_many_tries", who)
     _count(body.name)
     fits = len(body.password) <= LONGEST_PASSWORD_CHARACTERS
     token = _administrators().log_in(body.name, body.password, admin_cookie(request)) if fits else None
     if token is None:
+        g.refusal = Refusal("auth.login_failure", "wrong_login", who)
         raise Problem(401, "wrong_login", "The name or the password is wrong.", {"WWW-Authenticate": "ApiKey"})
+    _tell_login(f"admin:{body.name}")
     response = json_response({"id": f"admin:{body.name}"})
     response.set_cookie(
         ADMIN_COOKIES[request.is_secure],
@@ -75,15 +87,23 @@ def login() -> Response:
     return response
 
 
+def _tell_login(actor: str) -> None:
+    audit_request("administrators.login", "administrator", actor, actor, told=False)
+    data = {**whereabouts(), "success": True, "user_id": actor}
+    event = UnifiedEvent(Category.SECURITY, "auth.login_success", data=data)
+    web_state().events.emit_event(event, Wish(Audience.OPERATOR))
+
+
 @blueprint.post("/api/v1/logout")
 @limiter.limit(requests_limit)
 @own_policy
 def logout() -> Response:
     """Logs an administrator out."""
-    principal()
+    who = principal()
     token = admin_cookie(request)
     if token:
         _administrators().log_out(token)
+        audit_request("administrators.logout", "administrator", who.id)
     response = json_response({"message": "Logged out successfully"})
     for secure, name in ADMIN_COOKIES.items():
         response.delete_cookie(name, httponly=True, samesite="Strict", secure=secure)

@@ -13,6 +13,7 @@ from web.errors import Problem
 from web.extensions import limiter, requests_limit
 from web.replies import json_response
 from web.state import web_state
+from web.told_chats import tell_begun
 
 blueprint = Blueprint("page", __name__)
 _COOKIE_SECONDS = 30 * 24 * 3600
@@ -52,6 +53,7 @@ def new_session() -> Response:
     session_id = str(uuid.uuid4())
     language = catalog.language_of(request.accept_languages.best_match(catalog.LANGUAGES))
     conversations.open_session(state.store, session_id, owner, owner, language)
+    tell_begun(state, session_id)
     response = json_response({"session_id": session_id}, 201)
     if cookie is not None:
         response.set_cookie(

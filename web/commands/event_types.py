@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from web.commands.audited import OBJECT_ID, audited
 from web.commands.opened import explained, opened
 
 
@@ -39,7 +40,9 @@ def add(file: Path) -> None:
     settings, store = opened()
     try:
         made = own_type(Definition.model_validate(orjson.loads(file.read_bytes())), "command")
-        new = EventTypes(settings, store).save(made)
+        with audited(store, "event_type.save", "event_type") as details:
+            details[OBJECT_ID] = made.name
+            new = EventTypes(settings, store).save(made)
     except (ValidationError, ValueError) as error:
         raise click.ClickException(f"{file.name} cannot be used: {' '.join(str(error).split())}") from None
     except Problem as problem:
@@ -57,6 +60,7 @@ def remove(name: str) -> None:
     from pipeline.store import event_types as kept
 
     _, store = opened()
-    if not kept.remove(store, name):
-        raise click.ClickException("There is no such event type.")
+    with audited(store, "event_type.delete", "event_type", name):
+        if not kept.remove(store, name):
+            raise click.ClickException("There is no such event type.")
     click.echo(f"{name} removed")

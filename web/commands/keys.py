@@ -8,20 +8,23 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline.event import clean_text
+from web.commands.audited import OBJECT_ID, audited
 from web.commands.opened import explained, opened
 from web.policy import OF_A_KEY
 
 if TYPE_CHECKING:
+    from pipeline.store import Store
     from web.keyring import Locksmith
 
 _BY = "key:command"
 _SHOWN_ONCE = "It is shown this once; only a digest of it is kept."
 
 
-def _locksmith() -> Locksmith:
+def _locksmith() -> tuple[Locksmith, Store]:
     from web.keyring import Locksmith
 
-    return Locksmith(*opened())
+    settings, store = opened()
+    return Locksmith(settings, store), store
 
 
 @click.group()
@@ -41,7 +44,11 @@ def create(name: str, scopes: tuple[str, ...], user_id: str | None, expires_days
     """Make a key."""
     now = datetime.datetime.now(datetime.UTC)
     ends = None if expires_days is None else now + datetime.timedelta(days=expires_days)
-    key, row = _locksmith().create(clean_text(name).strip()[:100], list(scopes), _BY, user_id, ends)
+    locksmith, store = _locksmith()
+    with audited(store, "keys.create", "key") as details:
+        details |= {"name": name, "scopes": list(scopes), "user_id": user_id, "expires_days": expires_days}
+        key, row = locksmith.create(clean_text(name).strip()[:100], list(scopes), _BY, user_id, ends)
+        details[OBJECT_ID] = row.key_id
     click.echo(key)
     click.echo(f"The key {row.key_id} is made. {_SHOWN_ONCE}", err=True)
 
@@ -74,10 +81,13 @@ def _day(moment: datetime.datetime | None) -> str:
 def rotate(key_id: str, overlap_hours: float | None) -> None:
     """Make a key in a key's place; the old one lives on for a while."""
     seconds = None if overlap_hours is None else round(overlap_hours * 3600)
-    made = _locksmith().rotate(key_id, _BY, seconds)
-    if made is None:
-        raise click.ClickException("There is no such key.")
-    key, row = made
+    locksmith, store = _locksmith()
+    with audited(store, "keys.rotate", "key", key_id) as details:
+        made = locksmith.rotate(key_id, _BY, seconds)
+        if made is None:
+            raise click.ClickException("There is no such key.")
+        key, row = made
+        details["new_key_id"] = row.key_id
     click.echo(key)
     click.echo(f"The key {row.key_id} is made in place of {key_id}. {_SHOWN_ONCE}", err=True)
 
@@ -87,6 +97,8 @@ def rotate(key_id: str, overlap_hours: float | None) -> None:
 @explained
 def revoke(key_id: str) -> None:
     """Make a key open nothing any more, in every process within a second."""
-    if not _locksmith().revoke(key_id):
-        raise click.ClickException("There is no such key.")
+    locksmith, store = _locksmith()
+    with audited(store, "keys.revoke", "key", key_id):
+        if not locksmith.revoke(key_id):
+            raise click.ClickException("There is no such key.")
     click.echo(f"The key {key_id} is revoked.")
