@@ -78,3 +78,12 @@ class RetrievalFailed(SpanfeedError):
 
 class UnsupportedDocument(SpanfeedError):
     """The file's format is not one that can be read."""
+
+
+class TargetRefused(SpanfeedError):
+    """Nothing is sent to this receiver."""
+
+    def __init__(self, message: str | None = None, passing: bool = False) -> None:
+        super().__init__(message)
+        self.passing = passing
+        """Whether it may be another way later."""

@@ -376,6 +376,71 @@ class Settings:
     documents_told_limit: int = _setting(
         1_000, "SPANFEED_DOCUMENTS_TOLD_LIMIT", "Documents of one command that are told one by one.", "documents"
     )
+    # Subscriptions
+    subscriptions_limit: int = _setting(1_000, "SPANFEED_SUBSCRIPTIONS_LIMIT", "Stored subscriptions.", "subscriptions")
+    subscriptions_per_owner_limit: int = _setting(
+        50,
+        "SPANFEED_SUBSCRIPTIONS_PER_OWNER_LIMIT",
+        "Stored subscriptions of one key or administrator.",
+        "subscriptions",
+    )
+    webhook_allow_http: bool = _setting(
+        False, "SPANFEED_WEBHOOK_ALLOW_HTTP", "Webhooks may also go to http:// addresses."
+    )
+    webhook_private_networks: str = _setting(
+        "",
+        "SPANFEED_WEBHOOK_PRIVATE_NETWORKS",
+        "Private addresses and networks to which webhooks may go, separated by commas; empty: none.",
+    )
+    delivery_threads: int = _setting(8, "SPANFEED_DELIVERY_THREADS", "Receivers that are served at once.", "threads")
+    delivery_timeout_seconds: float = _setting(
+        10.0, "SPANFEED_DELIVERY_TIMEOUT_SECONDS", "One attempt at a webhook, from the name to the answer.", "s"
+    )
+    delivery_answer_limit_bytes: int = _setting(
+        16_384, "SPANFEED_DELIVERY_ANSWER_LIMIT_BYTES", "What is read of a receiver's answer.", "bytes"
+    )
+    delivery_payload_limit_bytes: int = _setting(
+        262_144, "SPANFEED_DELIVERY_PAYLOAD_LIMIT_BYTES", "A larger event is delivered without its data.", "bytes"
+    )
+    delivery_pending_limit_events: int = _setting(
+        1_000, "SPANFEED_DELIVERY_PENDING_LIMIT_EVENTS", "Events that wait for one receiver; above: dropped.", "events"
+    )
+    delivery_tries_limit: int = _setting(
+        15, "SPANFEED_DELIVERY_TRIES_LIMIT", "Attempts for one event, then it is a dead letter.", "tries"
+    )
+    delivery_backoff_seconds: float = _setting(
+        5.0, "SPANFEED_DELIVERY_BACKOFF_SECONDS", "Wait before the second attempt; doubled for each further one.", "s"
+    )
+    delivery_backoff_limit_seconds: float = _setting(
+        3_600.0, "SPANFEED_DELIVERY_BACKOFF_LIMIT_SECONDS", "Longest wait before a further attempt.", "s"
+    )
+    delivery_circuit_failures_limit: int = _setting(
+        5, "SPANFEED_DELIVERY_CIRCUIT_FAILURES_LIMIT", "Failed attempts in a row after which a receiver rests.", "tries"
+    )
+    delivery_circuit_open_seconds: float = _setting(
+        60.0, "SPANFEED_DELIVERY_CIRCUIT_OPEN_SECONDS", "For how long, before one trial.", "s"
+    )
+    delivery_slice_seconds: float = _setting(
+        20.0, "SPANFEED_DELIVERY_SLICE_SECONDS", "How long one receiver is served before the others' turn.", "s"
+    )
+    retention_deliveries_hours: int = _setting(
+        168, "SPANFEED_RETENTION_DELIVERIES_HOURS", "The delivery log, and what could not be delivered.", "h"
+    )
+    smtp_host: str = _setting("", "SPANFEED_SMTP_HOST", "Server that takes e-mails; empty: none are sent.")
+    smtp_port: int = _setting(587, "SPANFEED_SMTP_PORT", "Its port.", "port")
+    smtp_security: str = _setting("starttls", "SPANFEED_SMTP_SECURITY", "How it is spoken to: starttls, tls or none.")
+    smtp_user: str = _setting("", "SPANFEED_SMTP_USER", "Its user; empty: without logging in.")
+    smtp_password: str = _setting("", "SPANFEED_SMTP_PASSWORD", "Its password.", secret=True)
+    smtp_from: str = _setting("", "SPANFEED_SMTP_FROM", "From whom e-mails come.")
+    smtp_timeout_seconds: float = _setting(
+        20.0, "SPANFEED_SMTP_TIMEOUT_SECONDS", "How long it may take for each of its answers.", "s"
+    )
+    mail_digest_seconds: float = _setting(
+        60.0, "SPANFEED_MAIL_DIGEST_SECONDS", "Events of so long come in one e-mail.", "s"
+    )
+    mail_digest_limit_events: int = _setting(
+        100, "SPANFEED_MAIL_DIGEST_LIMIT_EVENTS", "Events in one e-mail.", "events"
+    )
 
     # Traces
     otlp_endpoint: str = _setting(

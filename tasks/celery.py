@@ -6,7 +6,8 @@ from celery import Celery
 
 STAGES = ("receive", "history", "think", "search", "generate", "save")
 
-app = Celery("spanfeed", include=["tasks.worker", *(f"tasks.stages.{stage}" for stage in STAGES), "tasks.maintenance"])
+_MODULES = ("tasks.worker", *(f"tasks.stages.{stage}" for stage in STAGES), "tasks.maintenance", "tasks.deliveries")
+app = Celery("spanfeed", include=_MODULES)
 app.config_from_object("celeryconfig")
 
 

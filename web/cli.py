@@ -100,6 +100,15 @@ def worker(queues: str, name: str, concurrency: int | None) -> None:
 
 @main.command()
 @explained
+def deliver() -> None:
+    """Carry events to those who have subscribed to them, by webhook and e-mail."""
+    from web.up.worker import exec_deliver
+
+    exec_deliver(settings_table.load())
+
+
+@main.command()
+@explained
 def beat() -> None:
     """Run Celery's scheduler."""
     from web.up.worker import exec_beat

@@ -30,6 +30,7 @@ from web.blueprints import (
     metrics,
     page,
     stream,
+    subscriptions,
 )
 from web.blueprints import feed as feed_routes
 from web.cli import register_commands
@@ -110,7 +111,8 @@ def make_app(settings: Settings | None = None) -> Flask:
     limits.register(app)
     extensions.register(app)
     metrics.add_to(app, state)
-    for routes in (chat, feedback, events, feed_routes, stream, custom_events, event_types, health, page, keys, login):
+    feeds = (events, feed_routes, stream)
+    for routes in (chat, feedback, *feeds, custom_events, event_types, subscriptions, health, page, keys, login):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)
     return app

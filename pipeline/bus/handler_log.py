@@ -80,9 +80,10 @@ class HandlerLog:
         group = keys.handler_group(name)
         self._joined(name, lambda: self._client.xclaim(keys.LOG, group, consumer, 0, [entry_id]))
 
-    def acknowledge(self, name: str, entry_id: str) -> None:
-        """Says that the entry is handled."""
-        asking(lambda: self._client.xack(keys.LOG, keys.handler_group(name), entry_id))
+    def acknowledge(self, name: str, *entry_ids: str) -> None:
+        """Says that the entries are handled."""
+        if entry_ids:
+            asking(lambda: self._client.xack(keys.LOG, keys.handler_group(name), *entry_ids))
 
     def bury(self, name: str, entry: Entry, reason: str) -> None:
         """Gives the entry up: it is put with the handler's dead letters, of which the newest are kept."""

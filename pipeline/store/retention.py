@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipeline.event import Category
 from pipeline.settings import Settings
-from pipeline.store import events, idempotency, marks
+from pipeline.store import deliveries, events, idempotency, marks
 from pipeline.store.engine import Store
 from pipeline.store.moments import id_at
 
@@ -32,8 +32,9 @@ def cutoff_id(hours: float, now: datetime.datetime | None = None) -> int:
 def apply_retention(store: Store, settings: Settings, dry_run: bool = False) -> dict[str, int]:
     """Deletes (or counts) what is older than its category's retention. Returns events by category."""
     if not dry_run:
-        hours = datetime.timedelta(hours=settings.retention_idempotency_hours)
-        idempotency.forget_before(store, datetime.datetime.now(datetime.UTC) - hours)
+        now = datetime.datetime.now(datetime.UTC)
+        idempotency.forget_before(store, now - datetime.timedelta(hours=settings.retention_idempotency_hours))
+        deliveries.forget_before(store, now - datetime.timedelta(hours=settings.retention_deliveries_hours))
     act = events.count_older if dry_run else _delete
     return {
         str(category): act(store, cutoff_id(hours), [category])

@@ -28,11 +28,11 @@ SOURCES: Mapping[Category, str] = {
 }
 """The `source_system` of an event whose emitter names none."""
 
-UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY, HANDLER_DEPTH = (
-    "unified_event_id created_at audience notification origin emitted_by handler_depth".split()
+UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY, HANDLER_DEPTH, ABOUT_DELIVERY = (
+    "unified_event_id created_at audience notification origin emitted_by handler_depth about_delivery".split()
 )
 RESERVED_METADATA = frozenset(
-    {UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY, HANDLER_DEPTH, "emitted_at"}
+    {UNIFIED_ID, CREATED_AT, AUDIENCE, NOTIFICATION, ORIGIN, EMITTED_BY, HANDLER_DEPTH, ABOUT_DELIVERY, "emitted_at"}
 )
 """What the system itself writes into the metadata; an emitter's words of these names are left out."""
 

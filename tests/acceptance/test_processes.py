@@ -78,7 +78,7 @@ def test_the_procfile_alone_is_enough(tmp_path: Path, valkey: RedisPart) -> None
     stack = Stack(tmp_path / "home", valkey, SPANFEED_FLOWER_PORT=str(free_port()))
     stack.add_document("zebra.md", TURNIPS)
     processes = [line.split(":")[0] for line in (ROOT / "Procfile").read_text().splitlines() if line.strip()]
-    assert set(processes) == {"web", "relay", "worker", "beat", "recorder", "flower", "release"}
+    assert set(processes) == {"web", "relay", "worker", "deliver", "beat", "recorder", "flower", "release"}
     environment = {**os.environ, **stack.environment, "PATH": f"{BIN}:{os.environ['PATH']}"}
     procfile = tmp_path / "Procfile"
     lines = (ROOT / "Procfile").read_text().splitlines()

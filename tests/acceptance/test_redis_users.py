@@ -26,7 +26,7 @@ from tests.parts.stack import ROOT, Stack
 from tests.parts.waiting import wait_for
 from tests.pipeline.driven import DrivenRun
 
-ROLES = ("emitter", "worker", "recorder", "web", "relay", "beat", "flower", "doctor")
+ROLES = ("emitter", "worker", "deliver", "recorder", "web", "relay", "beat", "flower", "doctor")
 QUESTION = "How many turnips does the zebra Quillon eat?"
 
 
@@ -60,10 +60,12 @@ def test_a_role_may_not_do_what_is_not_its_own(guarded: RedisPart, role: str) ->
     """Without this one process that was broken into could empty Redis, or read what is none of its business."""
     forbidden = ["FLUSHALL", "FLUSHDB", "KEYS *", "CONFIG SET maxmemory 1", "SHUTDOWN", "ACL LIST", "ACL WHOAMI"]
     forbidden += ["SET other 1", "GET other", "PUBLISH other x", "SCRIPT FLUSH", "MONITOR", "REPLICAOF NO ONE"]
-    if role not in {"worker", "recorder", "web", "flower", "doctor"}:
+    if role not in {"worker", "deliver", "recorder", "web", "flower", "doctor"}:
         forbidden += ["DEL sf:{0}:log", "GET LIMITS:x"]
     if role != "recorder":
-        forbidden += ["XTRIM sf:{0}:log MAXLEN 0", "XREADGROUP GROUP recorder x STREAMS sf:{0}:log >"]
+        forbidden += ["XTRIM sf:{0}:log MAXLEN 0"]
+    if role not in {"recorder", "deliver"}:
+        forbidden += ["XREADGROUP GROUP recorder x STREAMS sf:{0}:log >"]
     if role in {"emitter", "relay", "web"}:
         forbidden += ["BRPOP spanfeed.save 0.01", "SUBSCRIBE /0.celery.pidbox"]
     if role in {"relay", "beat", "flower", "doctor"}:
@@ -116,13 +118,15 @@ def test_the_whole_chat_works_with_each_process_under_its_user(
         ("web", lambda: stack.start_web(wait=False)),
         ("worker", lambda: stack.start_worker(wait=False)),
         ("recorder", stack.start_recorder),
+        ("deliver", lambda: stack.spawn("deliver", "spanfeed", "deliver")),
         ("beat", lambda: stack.spawn("beat", "spanfeed", "beat")),
         ("relay", stack.start_relay),
     ):
         stack.environment["REDIS_URL"] = _url(valkey, role)
         start()  # type: ignore[no-untyped-call]
     stack.wait_web()
-    stack.wait_worker("worker")
+    for name in ("worker", "deliver"):
+        stack.wait_worker(name)
     with stack.feed("s") as feed:
         assert "seven turnips" in stack.ask(QUESTION, "s").json()["answer"]
         feed.until_ended()

@@ -68,7 +68,7 @@ ANSWERED = [
     Asked(
         "What is the longest chat message?", "reference/settings.md", "The longest chat message is 16,384 characters"
     ),
-    Asked("Which processes does Spanfeed have?", "how-to/run-in-production.md", "six kinds of processes"),
+    Asked("Which processes does Spanfeed have?", "how-to/run-in-production.md", "seven kinds of processes"),
     Asked("Who may chat without a key?", "explanation/security.md", "only where SPANFEED_PUBLIC_CHAT lets them"),
     Asked("What is an event?", "reference/events.md", "An event is a record that a piece of work has begun"),
     Asked("What is a stage?", "how-to/add-a-stage-or-report-progress.md", "A stage is a step of answering a message"),

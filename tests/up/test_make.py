@@ -93,6 +93,7 @@ def test_the_procfile_names_every_process() -> None:
         "worker": "spanfeed worker",
         "beat": "spanfeed beat",
         "recorder": "spanfeed record",
+        "deliver": "spanfeed deliver",
         "flower": "spanfeed flower",
         "release": "spanfeed db upgrade",
     }

@@ -10,7 +10,7 @@ from web.relay.sockets import are_possible
 from web.up.child import Spec
 from web.up.flower import flower_argv, flower_environment
 from web.up.launch import ROOT, child_environment, script
-from web.up.worker import beat_argv, worker_argv
+from web.up.worker import beat_argv, deliver_argv, worker_argv
 
 # Seconds after Ctrl-C: doors first, then who works, then who writes down; Redis goes at 4.0.
 _DOORS, _WORKER, _RECORDER = 1.2, 2.8, 3.4
@@ -40,10 +40,11 @@ def _recorder(number: int, environment: Mapping[str, str]) -> Spec:
 
 
 def later(settings: Settings) -> list[Spec]:
-    """What nobody waits for: beat and Flower, started when the page is there so that it is there sooner."""
+    """What nobody waits for: started when the page is there, so that it is there sooner."""
     environment = child_environment(settings)
     with_password = child_environment(settings, flower_environment(settings))
     return [
+        Spec("deliver", deliver_argv(settings), environment, ROOT, stop_by_seconds=_WORKER),
         Spec("beat", beat_argv(settings), environment, ROOT, stop_by_seconds=_DOORS),
         Spec("flower", flower_argv(settings), with_password, ROOT, stop_by_seconds=_DOORS),
     ]
