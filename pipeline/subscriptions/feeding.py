@@ -100,11 +100,18 @@ class Feeder:
     def _read(self) -> Sequence[Entry]:
         if time.monotonic() >= self._claim_at:
             self._claim_at = time.monotonic() + _CLAIM_EVERY_SECONDS
-            self._log.join(NAME)
+            self._join()
             claimed = self._log.claim(NAME, self._consumer, _CLAIM_IDLE_MS, _READ_ENTRIES)
             if claimed:
                 return [entry for entry, _ in claimed]
         return self._log.read_new(NAME, self._consumer, _READ_ENTRIES, _READ_WAIT_MS)
+
+    def _join(self) -> None:
+        """Makes the cursor where it is missing: where the oldest subscription begins, or at the log's end."""
+        if any(one.name == NAME for one in self._log.facts()):
+            return
+        begins = [one.since_id for one in subscriptions.living(self._store)]
+        self._log.join(NAME, f"{min(begins)}-0" if begins else "$")
 
     def _keep(self, entries: Sequence[Entry]) -> int:
         # Read behind the entries: who subscribed before an event came is among them.

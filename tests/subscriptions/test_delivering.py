@@ -296,6 +296,17 @@ def test_what_was_read_and_not_kept_is_kept_later(delivering: Delivering, receiv
     assert len({came.headers["webhook-id"] for came in receiver.received}) == 2
 
 
+def test_who_subscribed_before_anybody_delivered_misses_nothing(delivering: Delivering, receiver: WebhookPart) -> None:
+    """Without this what happened between the first subscription and the first start would be lost."""
+    delivering.bus.handler_log.forget("subscriptions")
+    emit(delivering, data={"n": 1})
+    delivering.subscribe(receiver.url)
+    emit(delivering, data={"n": 2})
+    delivering.feeder.turn()
+    delivering.run()
+    assert [came.said["data"]["event_data"] for came in receiver.received] == [{"n": 2}]
+
+
 def test_only_what_came_after_the_subscription_is_delivered(delivering: Delivering, receiver: WebhookPart) -> None:
     """Without this a new subscriber would be sent what happened before, by how far the reading was behind."""
     emit(delivering, data={"n": 1})
