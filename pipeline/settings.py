@@ -139,7 +139,7 @@ class Settings:
     feed_streams_per_user_limit: int = _setting(
         5,
         "SPANFEED_FEED_STREAMS_PER_USER_LIMIT SSE_MAX_CONNECTIONS_PER_USER",
-        "Open event streams per end user and process; above: 429.",
+        "Open event streams per end user and process; above: 429, across sessions 503.",
         "streams",
     )
     feed_sockets_per_address_limit: int = _setting(

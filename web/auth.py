@@ -20,7 +20,7 @@ from web.errors import Problem, unavailable
 from web.keyring import KeyRing, key_id_of
 from web.policy import ALL, Principal, Scope, Target, may
 from web.refusals import Refusal
-from web.tokens import OF_A_TOKEN, SessionTokens
+from web.tokens import OF_A_TOKEN, SessionTokens, UserTokens
 
 COOKIE = "spanfeed_visitor"
 ADMIN_COOKIES = {True: "__Host-spanfeed_admin", False: "spanfeed_admin"}
@@ -51,6 +51,7 @@ class Doors:
         ]
         self._keys = [(_digest(key), principal) for key, principal in keys if key]
         self._tokens = SessionTokens(settings)
+        self.user_tokens = UserTokens(settings)
         self._cookies = URLSafeTimedSerializer(settings.secret_key, salt="visitor-cookie")
 
     def by_key(self, key: str) -> Principal | None:
@@ -77,11 +78,17 @@ class Doors:
         return self.make_token(session_id, who.id, who.scopes & OF_A_TOKEN, who.key_id)
 
     def by_token(self, token: str) -> Principal | None:
-        """The principal of a session token that is still valid. Raises StoreUnavailable as `by_key` does."""
+        """The principal of a token that is still valid. Raises StoreUnavailable as `by_key` does."""
         said = self._tokens.read(token)
-        if said is None or (said.key_id is not None and (self.ring is None or not self.ring.lives(said.key_id))):
-            return None
-        return Principal(said.owner, said.scopes, said.session_id, expires_at=said.expires_at, key_id=said.key_id)
+        if said is not None and self._lives(said.key_id):
+            return Principal(said.owner, said.scopes, said.session_id, expires_at=said.expires_at, key_id=said.key_id)
+        user = self.user_tokens.read(token)
+        if user is not None and self._lives(user.key_id):
+            return Principal(user.user_id, user.scopes, None, True, user.expires_at, user.key_id)
+        return None
+
+    def _lives(self, key_id: str | None) -> bool:
+        return key_id is None or (self.ring is not None and self.ring.lives(key_id))
 
     def why_refused(self, credential: str, is_token: bool) -> Refusal:
         """Why a key or a token opens nothing, in words without a secret."""

@@ -12,7 +12,8 @@ from pydantic import AliasChoices, BaseModel, Field, StringConstraints
 from pipeline import catalog
 from pipeline.catalog import Audience
 from pipeline.errors import InvalidEvent
-from pipeline.event import DATA_LIMIT_BYTES, LIMITS, METADATA_LIMIT_BYTES, Category, Priority, check_type, encode
+from pipeline.event import DATA_LIMIT_BYTES, LIMITS, METADATA_LIMIT_BYTES, Category, Priority, encode
+from pipeline.event import check_type as legal_type
 from pipeline.unified.event import EMITTED_BY, UnifiedEvent
 from pipeline.unified.system import Wish
 from web.auth import Principal, Scope
@@ -22,7 +23,7 @@ from web.event_types import EventTypes, Registered
 CUSTOM = "custom."
 """Types that begin so need no definition."""
 _CALM = {Priority.LOW, Priority.NORMAL}
-_FOR_USERS = {Category.REALTIME, Category.STREAMING, Category.ANALYTICS, Category.WORKFLOW}
+FOR_USERS = {Category.REALTIME, Category.STREAMING, Category.ANALYTICS, Category.WORKFLOW}
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 _Id = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,128}$")]
 
@@ -57,7 +58,7 @@ def accepted(
 
     Raises Problem: 403 for what the asker may not say, 413 and 422 for what nobody may.
     """
-    _check_type(given)
+    check_type(given.event_type)
     registered = types.get(given.event_type)
     if registered is None and given.event_type not in catalog.CATALOG and not given.event_type.startswith(CUSTOM):
         message = f"is not registered; unregistered types begin with {CUSTOM}"
@@ -94,12 +95,13 @@ def accepted(
     return event, Wish(audience, sentence, {EMITTED_BY: who.id}, f"{who.id}:{event_id}")
 
 
-def _check_type(given: CustomEvent) -> None:
+def check_type(event_type: str) -> None:
+    """Raises Problem for what is no type, and for those that Spanfeed alone tells."""
     try:
-        check_type(given.event_type)
+        legal_type(event_type)
     except InvalidEvent as error:
-        raise invalid("body", "event_type", str(error), "invalid_type", given.event_type) from None
-    if given.event_type in catalog.RESERVED_TYPES:
+        raise invalid("body", "event_type", str(error), "invalid_type", event_type) from None
+    if event_type in catalog.RESERVED_TYPES:
         raise Problem(403, "forged_event", "Only Spanfeed's own stages tell this type.")
 
 
@@ -130,7 +132,7 @@ def _terms(
         return category, given.priority, given.audience
     # Unlike a program inside, whoever sends over HTTP tells everyone only when they say so.
     named = given.user_id or given.session_id or who.session_id
-    return category, given.priority, None if named or category not in _FOR_USERS else Audience.OPERATOR
+    return category, given.priority, None if named or category not in FOR_USERS else Audience.OPERATOR
 
 
 def _session(given: CustomEvent, who: Principal, may_use: Callable[[str], None]) -> str | None:
@@ -146,7 +148,7 @@ def _check_user(given: CustomEvent, category: Category, priority: Priority | Non
     """A user's browser tells its own session only, and raises no alarm."""
     if given.user_id is not None:
         raise Problem(403, "foreign_user", "Only an application's key may name a user.")
-    if category not in _FOR_USERS or given.audience not in {None, Audience.USER}:
+    if category not in FOR_USERS or given.audience not in {None, Audience.USER}:
         raise Problem(403, "insufficient_scope", "Only an application's key may send such events.")
     if priority not in _CALM | {None}:
         raise Problem(403, "insufficient_scope", "Only an application's key may raise the priority.")

@@ -31,6 +31,8 @@ from web.blueprints import (
     page,
     stream,
     subscriptions,
+    unified_streams,
+    unified_tests,
 )
 from web.blueprints import feed as feed_routes
 from web.cli import register_commands
@@ -88,7 +90,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     app.json.sort_keys = False  # type: ignore[attr-defined]
     bus, store = open_bus(settings), open_store(settings)
-    unified = EventSystem(event_router, settings, bus)
+    unified = EventSystem(event_router, settings, bus, store)
     state = WebState(
         settings=settings,
         bus=bus,
@@ -111,7 +113,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     limits.register(app)
     extensions.register(app)
     metrics.add_to(app, state)
-    feeds = (events, feed_routes, stream)
+    feeds = (events, feed_routes, stream, unified_streams, unified_tests)
     for routes in (chat, feedback, *feeds, custom_events, event_types, subscriptions, health, page, keys, login):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)

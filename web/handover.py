@@ -85,19 +85,18 @@ class Relays:
         self._asked_again_at = 0.0
         self._said_at = -_SAID_EVERY_SECONDS
 
-    def seat(self, claim: Claim) -> Seat | None:
-        """A place for a feed; None when no relay answers. Raises NoPlace."""
+    def seat(self, claim: Claim, beside: str = "") -> Seat | None:
+        """A place for a feed; None when no relay answers. Feeds of no session go where `beside` is. Raises NoPlace."""
         if self._relays == 0 or time.monotonic() < self._asked_again_at:
             return None
         try:
-            return self._ask(claim)
+            return self._ask(claim, orders.relay_of(claim.session_id or beside, self._relays))
         except OSError as error:
             self._remember(error)
             return None
 
-    def _ask(self, claim: Claim) -> Seat | None:
-        name = orders.name_of(orders.relay_of(claim.session_id, self._relays))
-        connection = sockets.connected(self._folder, name, _ANSWER_SECONDS)
+    def _ask(self, claim: Claim, number: int) -> Seat | None:
+        connection = sockets.connected(self._folder, orders.name_of(number), _ANSWER_SECONDS)
         try:
             connection.send(orders.ask(claim))
             answer = connection.recv(orders.MESSAGE_LIMIT_BYTES)

@@ -11,6 +11,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from web.feed.latency import BOUNDS_SECONDS
+from web.feed.transports import BY_NAME
 
 COUNTERS = {
     "opened": ("spanfeed_feed_opened", "transport", "Feeds that were opened, or taken over from another relay."),
@@ -91,7 +92,7 @@ class Figures(Collector):
     def _gauges(self) -> Iterator[Metric]:
         connections = GaugeMetricFamily(*CONNECTIONS, labels=["process", "transport"])
         for process in self._processes:
-            for transport in ("ws", "sse"):
+            for transport in BY_NAME:
                 counts = process["counts"]
                 open_ones = counts.get(f"opened:{transport}", 0) - counts.get(f"ended:{transport}", 0)
                 connections.add_metric([process["process"], transport], open_ones)

@@ -75,3 +75,17 @@ class Login(Strict):
 
     name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
     password: Annotated[str, Field(repr=False), StringConstraints(min_length=1)]
+
+
+class ForUser(BaseModel):
+    """Which user is meant."""
+
+    user_id: str | None = None
+
+
+class TestEvent(BaseModel):
+    """An event by which a stream is tried."""
+
+    event_type: str | None = None
+    data: dict[str, Any] | None = None
+    user_id: str | None = None

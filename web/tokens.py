@@ -1,4 +1,4 @@
-"""Session tokens: what opens one session's feed and messages for a while. No Flask."""
+"""Tokens, which open one session, or one user's own feed, for a while. No Flask."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from pipeline.settings import Settings
 from web.policy import Scope
 
 OF_A_TOKEN = frozenset({Scope.READ, Scope.WRITE, Scope.EVENTS})
-"""The most that a token lets its bearer do."""
+"""The most that a session's token lets its bearer do."""
+OF_A_USER_TOKEN = frozenset({Scope.READ, Scope.EVENTS})
+"""The most that a user's token lets its bearer do."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -63,3 +65,41 @@ class SessionTokens:
         except BadSignature:
             return False
         return False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class UserToken:
+    """What a user's token says; as `Token`."""
+
+    user_id: str
+    expires_at: float
+    scopes: frozenset[Scope]
+    key_id: str | None = None
+
+
+class UserTokens:
+    """Makes and reads tokens for a user's own feed, as browsers need them, whose EventSource sends no headers."""
+
+    __slots__ = ("_signer", "_ttl_seconds")
+
+    def __init__(self, settings: Settings) -> None:
+        self._ttl_seconds = settings.token_ttl_seconds if settings.secret_key else 0
+        # Of another salt: neither kind of token is ever read as the other.
+        self._signer = URLSafeTimedSerializer(settings.secret_key, salt="user-token")
+
+    def make(self, user_id: str, scopes: frozenset[Scope], key_id: str | None = None) -> str:
+        """A token of a user. `key_id`: it dies with this stored key."""
+        return self._signer.dumps([user_id, sorted(scopes & OF_A_USER_TOKEN), key_id])
+
+    def read(self, token: str) -> UserToken | None:
+        """What a token says that is still valid; whether its key lives is another question."""
+        if not self._ttl_seconds:
+            return None
+        try:
+            said, signed_at = self._signer.loads(token, max_age=self._ttl_seconds, return_timestamp=True)
+            user_id, names, key_id = said
+            scopes = frozenset(Scope(name) for name in names)
+        except (BadSignature, ValueError, TypeError):
+            return None
+        expires_at = signed_at.timestamp() + self._ttl_seconds
+        return UserToken(str(user_id), expires_at, scopes, None if key_id is None else str(key_id))

@@ -74,10 +74,10 @@ class Subscription:
         # A first channel opens the connection, so that the reader always has one; everybody wants to know the epoch.
         asking(lambda: self._pubsub.subscribe(keys.EPOCHS))
 
-    def follow(self, channel: str) -> None:
-        """Asks for a channel; `read` gives `channel` once Redis has confirmed it."""
+    def follow(self, *channels: str) -> None:
+        """Asks for channels, all from one moment on; `read` gives each one's name once Redis has confirmed it."""
         with self._lock:
-            asking(lambda: self._pubsub.subscribe(channel))
+            asking(lambda: self._pubsub.subscribe(*channels))
 
     def leave(self, channel: str) -> None:
         """Gives a channel up."""

@@ -14,7 +14,7 @@ from pipeline.store.dialects import ignoring_conflicts, insert_into
 from pipeline.store.engine import Store
 from pipeline.store.models import dead_letters, events
 from pipeline.store.moments import timestamp_text
-from pipeline.store.rollups import count_by_minute
+from pipeline.store.rollups import count_by_minute, count_in_all
 from pipeline.store.rows import Row
 
 # The order in which the scripts write them: read back, an event is the same bytes.
@@ -71,7 +71,7 @@ def event_of(row: Any) -> Event:
 
 
 def insert_new_rows(connection: Connection, rows: Sequence[Row]) -> None:
-    """Stores events that are believed new, and counts them by the minute. Raises what `bulk.store_new` raises.
+    """Stores events that are believed new, and counts them. Raises what `bulk.store_new` raises.
 
     Recorders do it one after the other (on SQLite every writer does): what one has stored, the next must see, or
     both would count it.
@@ -82,15 +82,17 @@ def insert_new_rows(connection: Connection, rows: Sequence[Row]) -> None:
     rows = list({row.id: row for row in rows}.values())
     bulk.store_new(connection, rows)
     count_by_minute(connection, rows)
+    count_in_all(connection, rows)
 
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
-    """Stores those events that are not there yet, and counts them by the minute."""
+    """Stores those events that are not there yet, and counts them."""
     _wait_for_recorders(connection)
     rows = _unknown(connection, list({row.id: row for row in rows}.values()))
     if rows:
         connection.execute(ignoring_conflicts(insert_into(connection, events)), [row.fields() for row in rows])
         count_by_minute(connection, rows)
+        count_in_all(connection, rows)
 
 
 def _wait_for_recorders(connection: Connection) -> None:
@@ -112,7 +114,8 @@ def _like(pattern: str, dialect: str) -> ColumnElement[bool]:
     return events.c.event_type.like(escaped.replace("*", "%"), escape="\\")
 
 
-def _conditions(filters: Filters, dialect: str) -> list[ColumnElement[bool]]:
+def conditions_of(filters: Filters, dialect: str) -> list[ColumnElement[bool]]:
+    """The filters in SQL."""
     found: list[ColumnElement[bool]] = []
     if filters.event_types:
         exact = [t for t in filters.event_types if "*" not in t]
@@ -136,7 +139,7 @@ def _read_session(
     filters: Filters,
     upto: int | None,
 ) -> list[Event]:
-    conditions = _conditions(filters, store.dialect)
+    conditions = conditions_of(filters, store.dialect)
     asked = {
         "session_id": session_id,
         "after": after,

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
+    text,
 )
 
 # SQLite gives a number of its own only to INTEGER keys, never to BIGINT ones.
@@ -115,6 +116,21 @@ events = Table(
 )
 # On PostgreSQL a BRIN, as the migration says: said here, every process would load that dialect.
 Index("ix_events_timestamp", events.c.timestamp)
+_HAS_USER = text("user_id IS NOT NULL")
+Index("ix_events_user_id_id", events.c.user_id, events.c.id, sqlite_where=_HAS_USER, postgresql_where=_HAS_USER)
+_MARK = """'"audience":"everyone"'"""
+# By the text: a look into the JSON would refuse rows whose metadata hold what JSON allows and a text cannot.
+FOR_EVERYONE = {
+    "sqlite": text(f"instr(metadata, {_MARK}) > 0"),
+    "postgresql": text(f"strpos(metadata::text, {_MARK}) > 0"),
+}
+"""What `ix_events_everyone` is about, by dialect; a few more rows than are really for everyone may fit."""
+Index(
+    "ix_events_everyone",
+    events.c.id,
+    sqlite_where=FOR_EVERYONE["sqlite"],
+    postgresql_where=FOR_EVERYONE["postgresql"],
+)
 
 event_minutes = Table(
     "event_minutes",
@@ -127,6 +143,15 @@ event_minutes = Table(
     Column("timed", BigInteger, nullable=False),
     Column("total_ms", BigInteger, nullable=False),
     Column("longest_ms", BigInteger, nullable=False),
+)
+
+event_totals = Table(
+    "event_totals",
+    metadata,
+    Column("category", String(16), primary_key=True),
+    Column("event_type", String(100), primary_key=True),
+    Column("priority", String(16), primary_key=True),
+    Column("events", BigInteger, nullable=False),
 )
 
 idempotency_keys = Table(

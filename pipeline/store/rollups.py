@@ -1,4 +1,4 @@
-"""Counts of events by the minute, kept when the events are gone."""
+"""Counts of events, by the minute and in all, kept when the events are gone."""
 
 from __future__ import annotations
 
@@ -37,6 +37,35 @@ def _adding(source: str, larger: str) -> TextClause:
 _ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _KINDS.items())
 _POSTGRESQL = _adding(f"SELECT * FROM unnest({_ARRAYS})", "greatest")  # noqa: S608 - names of columns
 _SQLITE = _adding(f"VALUES ({', '.join(f':{name}' for name in _KINDS)})", "max")
+
+
+_TOTALS = "(category, event_type, priority, events)"
+_ADDED = "ON CONFLICT (category, event_type, priority) DO UPDATE SET events = event_totals.events + excluded.events"
+_ADD_TOTALS = {
+    "postgresql": text(
+        f"INSERT INTO event_totals {_TOTALS} SELECT * FROM unnest(CAST(:category AS text[]), "  # noqa: S608 - columns
+        f"CAST(:event_type AS text[]), CAST(:priority AS text[]), CAST(:events AS bigint[])) {_ADDED}"
+    ),
+    "sqlite": text(
+        f"INSERT INTO event_totals {_TOTALS} "  # noqa: S608 - names of columns
+        f"VALUES (:category, :event_type, :priority, :events) {_ADDED}"
+    ),
+}
+
+
+def count_in_all(connection: Connection, rows: Iterable[Row]) -> None:
+    """Adds the events to the counts since the beginning."""
+    counts = collections.Counter((row.category, row.event_type, row.priority) for row in rows)
+    names = ("category", "event_type", "priority", "events")
+    # In one order for everybody, as below.
+    lines = [(*key, count) for key, count in sorted(counts.items())]
+    if not lines:
+        return
+    if connection.dialect.name == "postgresql":
+        columns = dict(zip(names, map(list, zip(*lines, strict=True)), strict=True))
+        connection.execute(_ADD_TOTALS["postgresql"], columns)
+    else:
+        connection.execute(_ADD_TOTALS["sqlite"], [dict(zip(names, line, strict=True)) for line in lines])
 
 
 def count_by_minute(connection: Connection, rows: Iterable[Row]) -> None:

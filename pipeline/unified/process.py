@@ -32,7 +32,7 @@ def is_initialized() -> bool:
 
 
 def get_event_stats() -> dict[str, Any]:
-    """What this process has emitted, see `EventSystem.get_stats`."""
+    """What all processes have emitted, and this one, see `EventSystem.get_stats`."""
     return unified_event_manager.get_stats()
 
 

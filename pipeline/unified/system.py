@@ -20,6 +20,7 @@ from pipeline.emitter import Emitter
 from pipeline.errors import BusUnavailable, SpanfeedError
 from pipeline.event import Identity, State, clean_text
 from pipeline.settings import Settings
+from pipeline.store import Store, open_store
 from pipeline.unified.check import check_event
 from pipeline.unified.counts import Counts
 from pipeline.unified.emitted import Done, Emitted
@@ -36,6 +37,7 @@ from pipeline.unified.event import (
 from pipeline.unified.plan import allowed, plan, shown_status
 from pipeline.unified.router import DEPTH, EventRouter
 from pipeline.unified.rules import Rule, load_rules
+from pipeline.unified.statistics import of_all_processes
 
 logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 5.0
@@ -50,6 +52,9 @@ class _Ready:
     emitter: Emitter
     rules: tuple[Rule, ...]
     own_bus: bool
+    store: Store
+    """Where the counts of all processes are; nothing is connected until they are asked for."""
+    own_store: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,9 +73,15 @@ class Wish:
 class EventSystem:
     """Emits unified events. Safe to use from several threads, from an event loop, and after a fork."""
 
-    def __init__(self, router: EventRouter, settings: Settings | None = None, bus: Bus | None = None) -> None:
+    def __init__(
+        self,
+        router: EventRouter,
+        settings: Settings | None = None,
+        bus: Bus | None = None,
+        store: Store | None = None,
+    ) -> None:
         self.router = router
-        self._given = (settings, bus)
+        self._given = (settings, bus, store)
         self._counts = Counts()
         self._lock = threading.Lock()
         """Guards the making and the ending."""
@@ -88,7 +99,7 @@ class EventSystem:
         """Reads settings and rules; without it the first emit does. Raises SettingError."""
         if settings is not None:
             self.shutdown()
-            self._given = (settings, None)
+            self._given = (settings, None, None)
         self._ready()
         return Done()
 
@@ -101,6 +112,8 @@ class EventSystem:
             made.emitter.close()
             if made.own_bus:
                 made.bus.close_connections()
+            if made.own_store:
+                made.store.close()
         return Done(through)
 
     def is_initialized(self) -> bool:
@@ -108,10 +121,24 @@ class EventSystem:
         return self._made is not None
 
     def get_stats(self) -> dict[str, Any]:
-        """What this process has emitted: emitted, processed, errors, by_category, by_type, by_priority; its handlers.
+        """What all processes have emitted: emitted, processed, errors, by_category, by_type, by_priority.
 
-        `handler_errors` counts handlers that failed or took too long, `dropped` events that handlers were too slow for.
+        `process` has the same of this process alone, with its handlers: `handler_errors` counts handlers that failed or
+        took too long, `dropped` events that handlers were too slow for. They stand beside the former, too. `scope` is
+        `all`, or `process` while the database cannot tell: then all are this process's.
         """
+        own = self.process_stats()
+        try:
+            ready = self._ready()
+            found = of_all_processes(ready.bus, ready.store)
+        except SpanfeedError:
+            return {**own, "scope": "process", "process": own}
+        # What could not be emitted is nowhere but in the process that has tried.
+        found["errors"] += own["errors"]
+        return {**own, **found, "scope": "all", "process": own}
+
+    def process_stats(self) -> dict[str, Any]:
+        """What this process has emitted, and how its handlers fare."""
         return {
             **self._counts.told(),
             "handlers": len(self.router.handlers),
@@ -120,7 +147,10 @@ class EventSystem:
         }
 
     def get_health_status(self) -> dict[str, Any]:
-        """`status` healthy, degraded (Redis is away, events wait in a file) or unhealthy (nothing can be emitted)."""
+        """`status` healthy, degraded (Redis is away, events wait in a file) or unhealthy (nothing can be emitted).
+
+        `database`: whether it can tell the statistics of all processes; emitting does not need it.
+        """
         found: dict[str, Any] = {"status": "healthy", "initialized": True, "redis": True, "spooled": False}
         try:
             ready = self._ready()
@@ -130,7 +160,8 @@ class EventSystem:
             found |= {"status": "degraded", "redis": False}
         except SpanfeedError as error:
             found |= {"status": "unhealthy", "initialized": False, "redis": False, "error": str(error)}
-        return {**found, "stats": self.get_stats()}
+        stats = self.get_stats()
+        return {**found, "database": stats["scope"] == "all", "stats": stats}
 
     def emit_event(self, event: UnifiedEvent, wish: Wish = Wish()) -> Emitted:
         """Emits an event, within the emitter's deadline; never raises. See `Emitted`."""
@@ -158,13 +189,15 @@ class EventSystem:
             return made
         with self._lock:
             if self._made is None:
-                settings, bus = self._given
+                settings, bus, store = self._given
                 settings = settings or settings_table.load()
                 rules = load_rules(settings)
                 own = bus is None
                 bus = bus or open_bus(settings)
                 self.router.configure(settings)
-                self._made = _Ready(settings, bus, Emitter(bus), rules, own)
+                own_store = store is None
+                store = store or open_store(settings)
+                self._made = _Ready(settings, bus, Emitter(bus), rules, own, store, own_store)
             return self._made
 
     def _emit(self, event: UnifiedEvent, wish: Wish) -> Emitted:

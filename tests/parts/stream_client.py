@@ -32,7 +32,9 @@ class StreamClient:
         self, url: str, session_id: str, key: str | None, last_event_id: str | None = None, **query: Any
     ) -> None:
         self._connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
-        path = f"/chat/events/{session_id}/stream" + (f"?{urlencode(query, doseq=True)}" if query else "")
+        # What begins with a slash is the address of a stream that is no session's.
+        path = session_id if session_id.startswith("/") else f"/chat/events/{session_id}/stream"
+        path += f"?{urlencode(query, doseq=True)}" if query else ""
         headers = {"Accept": "text/event-stream", **({"X-API-Key": key} if key else {})}
         if last_event_id is not None:
             headers["Last-Event-ID"] = last_event_id

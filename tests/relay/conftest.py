@@ -10,6 +10,7 @@ import pytest
 from pipeline.bus import Bus, open_bus
 from tests.parts.redis_part import RedisPart
 from tests.parts.stack import Stack
+from tests.relay.unified_part import Emitter
 
 WAYS = ["threads", "relay"]
 
@@ -54,3 +55,17 @@ def relayed_bus(relayed: Stack) -> Iterator[Bus]:
     opened = open_bus(relayed.settings())
     yield opened
     opened.close_connections()
+
+
+@pytest.fixture
+def send(stack: Stack) -> Iterator[Emitter]:
+    """An emitter of unified events beside a server."""
+    made = Emitter(stack.settings())
+    yield made
+    made.bus.close_connections()
+
+
+@pytest.fixture
+def user() -> str:
+    """A user whom no other test knows."""
+    return f"user-{uuid.uuid4().hex[:12]}"

@@ -7,10 +7,11 @@ from typing import Any
 
 from sqlalchemy import select
 
-from pipeline.store import Store
+from pipeline.store import Store, totals
 from pipeline.store import events as stored_events
 from pipeline.store.conversations import utc
 from pipeline.store.models import event_minutes
+from pipeline.store.moments import moment_of
 from tests.store.wires import MINUTE, NOW, stored, wire
 
 Key = tuple[str, str, str, str]
@@ -80,3 +81,25 @@ def test_counts_outlive_their_events(store: Store) -> None:
     before = minutes(store)
     assert stored_events.delete_older(store, NOW + 2) == 2
     assert minutes(store) == before
+
+
+def test_counts_in_all_are_kept_once_for_each_event(store: Store) -> None:
+    """Statistics would forget what was deleted, or count twice what a recorder stores a second time."""
+    first = [wire(NOW), wire(NOW + 1), wire(NOW + 2, category="security", priority="high", event_type="auth.x")]
+    stored(store, *first)
+    stored(store, *first, wire(NOW + 3))
+    stored_events.delete_older(store, NOW + MINUTE)
+    found, dead = totals.in_all(store)
+    assert found == [
+        totals.Total("workflow", "agent_thinking", "normal", 3),
+        totals.Total("security", "auth.x", "high", 1),
+    ]
+    assert dead == 0
+
+
+def test_counts_of_late(store: Store) -> None:
+    """An operator would see the load of another hour."""
+    ids = [NOW + seconds * 1_000_000 for seconds in (0, 86_000, 89_500, 89_990)]
+    stored(store, *(wire(event_id) for event_id in ids))
+    now = moment_of(NOW + 90_000 * 1_000_000)
+    assert totals.lately(store, now) == totals.Lately(minute=1, hour=2, day=3)

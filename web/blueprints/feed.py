@@ -23,6 +23,7 @@ from web.feed.key_watch import KeyWatch
 from web.feed.past import Past
 from web.feed.seats import Claim, Full, Seats
 from web.feed.transports import WEBSOCKET
+from web.feed.wish import Scope as FeedScope
 from web.feed.wish import Wish
 from web.handover import NoPlace, Relays, Seat, read_ahead_of, socket_of
 from web.state import web_state
@@ -48,10 +49,12 @@ class NoThread:
 _WHOSE = {Full.SESSION: "This session has", Full.USER: "You have", Full.ADDRESS: "Your address has"}
 
 
-def _full(full: Full) -> Problem:
+def _full(full: Full, wish: Wish) -> Problem:
     if full is Full.PROCESS:
         return Problem(503, "no_place", "This server has too many open feeds. Please try again.", _RETRY_AFTER)
-    return Problem(429, "too_many_feeds", f"{_WHOSE[full]} too many open feeds.", _RETRY_AFTER)
+    # The second seed's clients know 429 only for the rate at which they come.
+    status = 429 if wish.scope is FeedScope.SESSION else 503
+    return Problem(status, "too_many_feeds", f"{_WHOSE[full]} too many open feeds.", _RETRY_AFTER)
 
 
 def seats() -> Seats:
@@ -121,13 +124,15 @@ def let_in(session_id: str, may_be_open: bool = False) -> Rights:
     return rights
 
 
-def wish_of(session_id: str, transport: str, after: str | None) -> Wish:
+def wish_of(
+    session_id: str, transport: str, after: str | None, scope: FeedScope = FeedScope.SESSION, user_id: str = ""
+) -> Wish:
     """What the request asks for. Raises Problem."""
     try:
         cursor = None if after is None else parse_cursor(after)
     except InvalidCursor as error:
         raise Problem(400, "invalid_cursor", str(error)) from None
-    return Wish(session_id, cursor, request.args.get("epoch"), query.filters(), transport)
+    return Wish(session_id, cursor, request.args.get("epoch"), query.filters(), transport, scope, user_id)
 
 
 def _relays() -> Relays:
@@ -152,17 +157,17 @@ def take_place(wish: Wish, rights: Rights) -> None:
     g.claim = Claim(wish.session_id, rights.user, address, wish.transport)
     if socket_of(request.environ) is not None:
         try:
-            g.seat = _relays().seat(g.claim)
+            g.seat = _relays().seat(g.claim, wish.user_id)
         except NoPlace as none:
-            raise _full(none.full) from None
+            raise _full(none.full, wish) from None
     if g.get("seat") is None:
-        _take_thread()
+        _take_thread(wish)
 
 
-def _take_thread() -> None:
+def _take_thread(wish: Wish) -> None:
     full = seats().take(g.claim)
     if full is not None:
-        raise _full(full)
+        raise _full(full, wish)
     g.place = g.claim
 
 
@@ -175,7 +180,7 @@ def serve(client: socket.socket, wish: Wish) -> None:
         if seat.give(client, wish, g.rights, read_ahead):
             return
         try:
-            _take_thread()
+            _take_thread(wish)
         except Problem:
             # The handshake has been answered already: the client finds its connection closed, and comes back.
             return

@@ -14,6 +14,7 @@ from tasks.chat import QUEUES
 from web import metrics_door
 from web.auth import Scope, needs
 from web.extensions import limiter
+from web.feed.presence import presence
 from web.feed.tally import tally
 from web.metrics import as_text
 from web.metrics_requests import Requests, register
@@ -41,15 +42,20 @@ class Metrics:
     def figures(self) -> dict[str, Any]:
         """What this process has counted."""
         gauges = {"sessions": self._state.listener.sessions}
-        return {"process": f"web-{os.getpid()}", "gauges": gauges, **tally.figures, **self.requests.figures}
+        process = {"process": f"web-{os.getpid()}", "gauges": gauges, "streams": presence.figures}
+        return {**process, **tally.figures, **self.requests.figures}
+
+    def everybodys(self) -> list[dict[str, Any]]:
+        """What this process, the other web processes and the relays have counted, each by itself."""
+        return [self.figures(), *metrics_door.others(self._state.settings.home_path), *self._relays()]
 
     def text(self) -> bytes:
         """Everybody's; where everybody may ask, up to a second old."""
         with self._lock:
             if not self._state.settings.metrics_public or time.monotonic() >= self._until:
-                relays = self._relays()
-                processes = [self.figures(), *metrics_door.others(self._state.settings.home_path), *relays]
-                self._text = as_text(processes, self._of_redis() | {"relays": len(relays)})
+                processes = self.everybodys()
+                relays = sum(one["process"].startswith("relay-") for one in processes)
+                self._text = as_text(processes, self._of_redis() | {"relays": relays})
                 self._until = time.monotonic() + _KEPT_SECONDS
             return self._text
 
@@ -86,8 +92,13 @@ def add_to(app: Flask, state: WebState) -> None:
     app.register_blueprint(blueprint)
 
 
+def of_the_app() -> Metrics:
+    """The app's."""
+    return cast(Metrics, current_app.extensions[_NAME])
+
+
 def _answer() -> Response:
-    return Response(cast(Metrics, current_app.extensions[_NAME]).text(), content_type=_TYPE)
+    return Response(of_the_app().text(), content_type=_TYPE)
 
 
 _for_operators = needs(Scope.ADMIN)(_answer)

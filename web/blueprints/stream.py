@@ -8,11 +8,13 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from web import query
+from web.access import Rights
 from web.auth import Scope, needs
 from web.blueprints import feed
 from web.errors import Problem
 from web.extensions import limited_openings, limiter, requests_limit
 from web.feed.transports import STREAM
+from web.feed.wish import Wish
 from web.handover import socket_of
 
 blueprint = Blueprint("stream", __name__)
@@ -35,7 +37,16 @@ def session_stream(session_id: str) -> Response:
     """A session's events, live; `Last-Event-ID` or `after` resumes."""
     query.checked_session_id(session_id)
     rights = feed.let_in(session_id)
-    wish = feed.wish_of(session_id, STREAM.name, request.headers.get("Last-Event-ID", request.args.get("after")))
+    return opened(feed.wish_of(session_id, STREAM.name, cursor()), rights)
+
+
+def cursor() -> str | None:
+    """Behind which event the client wants to go on, as it says so: a browser that comes back has read further."""
+    return request.headers.get("Last-Event-ID", request.args.get("after"))
+
+
+def opened(wish: Wish, rights: Rights) -> Response:
+    """Serves a stream to somebody who may read it. Raises Problem."""
     if request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
         raise Problem(406, "http_version", "A stream needs HTTP/1.1; nginx speaks it with proxy_http_version 1.1.")
     if request.method == "HEAD":

@@ -27,6 +27,7 @@ from web.feed.followed import Followed
 from web.feed.key_watch import KeyWatch, Watched
 from web.feed.listener import Listener, Mailbox
 from web.feed.past import Past
+from web.feed.presence import presence
 from web.feed.reader import Reader
 from web.feed.seats import Seats
 from web.feed.sessions import Sessions
@@ -77,7 +78,7 @@ class Connection:
     def run(self) -> None:
         """Serves the client until it goes, is too slow, or the server ends."""
         client_socket.prepare(self._socket)
-        tally.count(f"opened:{self._reader.transport.name}")
+        presence.come(self._reader.first_wish)
         try:
             watching = self._keys.watching(self._wake)
             with closing.telling(self._wake), contextlib.closing(self._sessions), watching as self._watched:
@@ -90,7 +91,7 @@ class Connection:
         except (OSError, LocalProtocolError, RemoteProtocolError) as error:
             logger.debug("a feed ended: %s", type(error).__name__)
         finally:
-            tally.count(f"ended:{self._reader.transport.name}")
+            presence.go(self._reader.first_wish)
             os.close(self._wake_in)
             os.close(self._wake_out)
 

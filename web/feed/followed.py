@@ -15,7 +15,7 @@ from web.feed.past import Answer, Beginning, Page
 from web.feed.states import SessionState
 from web.feed.tally import tally
 from web.feed.transports import BY_NAME
-from web.feed.wish import EVERYTHING, Wish
+from web.feed.wish import EVERYTHING, Scope, Wish
 
 _AGAIN_SECONDS = 0.5
 
@@ -97,6 +97,8 @@ class Followed:
         wish = self.wish
         self.greeted = True
         self.epoch, last_id = beginning.epoch, beginning.last_id
+        if wish.scope is not Scope.SESSION:
+            return self._greet_widely(beginning, now)
         if self.further:
             told = [self.transport.message("subscribed", texts.subscribed(wish.session_id, self.epoch, last_id))]
         else:
@@ -112,6 +114,23 @@ class Followed:
             told.append(self.message("hello", texts.hello(self.last_id, self.epoch)))
             self.catch_up_at = now
         told += self._answers(beginning.answers)
+        return b"".join(told)
+
+    def _greet_widely(self, beginning: Beginning, now: float) -> bytes:
+        """Begins a feed across sessions; its first message names the id that it really goes on from.
+
+        So whoever is cut off before anything else has come misses nothing.
+        """
+        wish, last_id = self.wish, beginning.last_id
+        reason = self._stale(beginning)
+        self.last_id = last_id if wish.after is None else 0 if reason else wish.after
+        words = texts.connected_widely(wish.scope, wish.user_id, self.epoch, last_id, self.last_id)
+        told = [self.message("connection", words)]
+        if reason:
+            tally.count(f"reset:{reason}")
+            told.append(self.message("reset", texts.reset(reason, self.epoch, last_id)))
+        if wish.after is not None:
+            self.catch_up_at = now
         return b"".join(told)
 
     def _stale(self, beginning: Beginning) -> str | None:

@@ -87,7 +87,7 @@ class Holding:
         found: dict[int, Event] = {}
         while limit_bytes is None or size < limit_bytes:
             entries = self._bus.log.read_log(after, before, page)
-            for event in _readable(e.wire for e in entries if e.wire is not None and mark in e.wire):
+            for event in readable(e.wire for e in entries if e.wire is not None and mark in e.wire):
                 if event.seq is not None and behind < event.id < before:
                     found[event.id] = event
                     size += len(event.wire)
@@ -109,7 +109,7 @@ def _in_order(found: dict[int, Event]) -> list[Event]:
     return [found[event_id] for event_id in sorted(found)]
 
 
-def _readable(wires: Iterable[bytes]) -> Iterator[Event]:
+def readable(wires: Iterable[bytes]) -> Iterator[Event]:
     """The events; what is none will lie with the dead letters and must not hold a feed up until then."""
     for wire in wires:
         with contextlib.suppress(InvalidEvent):

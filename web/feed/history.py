@@ -103,7 +103,7 @@ class History:
         stored, cut = self._stored(session_id, after, limit, limit_bytes, filters, held.upto)
         upto = stored[-1].id if cut else held.upto
         found = merged(stored, [event for event in filter(wanted(filters), held.events) if event.id <= upto])
-        kept = _as_many_as_fit(found[:limit], limit_bytes)
+        kept = as_many_as_fit(found[:limit], limit_bytes)
         if len(kept) < len(found):
             return Look(kept, kept[-1].id, True, True, held.epoch, held.last_id)
         return Look(kept, upto, held.more or cut, True, held.epoch, held.last_id)
@@ -169,7 +169,7 @@ class History:
         return Look(merged(stored, held.events)[-count:], held.last_id, False, True, held.epoch, held.last_id)
 
 
-def _as_many_as_fit(found: list[Event], limit_bytes: int) -> list[Event]:
+def as_many_as_fit(found: list[Event], limit_bytes: int) -> list[Event]:
     """The first events that are not too large together; one at least."""
     size = 0
     for count, event in enumerate(found):

@@ -168,8 +168,9 @@ class Listener:
         """Follows every wanted channel on a new subscription; what was announced in between was missed."""
         with self._lock:
             self._subscription = subscription
-            for channel in self._mailboxes:
-                subscription.follow(channel)
+            if self._mailboxes:
+                # All from one moment on: who follows several channels must not hear one before it has missed another.
+                subscription.follow(*self._mailboxes)
 
     def _read(self, subscription: Subscription) -> None:
         while not self._stopped.is_set():

@@ -11,7 +11,8 @@ from pipeline.event import Event
 from pipeline.settings import Settings
 from pipeline.store import Store, conversations
 from web.feed.history import History, Look
-from web.feed.wish import Wish
+from web.feed.wide_history import WideHistory
+from web.feed.wish import Scope, Wish
 
 PAGE_LIMIT_EVENTS = 500
 _OPEN_MESSAGES_LIMIT = 5
@@ -46,6 +47,8 @@ class Page:
     Not `complete`: Redis could not be asked, so that events may be missing behind these ones.
 
     `anew`: the log has another epoch than the one that was known, so that everything that is kept follows.
+
+    `reached`: everything up to this id was looked at, where that is known.
     """
 
     start: int
@@ -54,6 +57,7 @@ class Page:
     more: bool
     anew: Beginning | None = None
     complete: bool = True
+    reached: int | None = None
 
 
 class Past:
@@ -63,6 +67,7 @@ class Past:
         self._bus = bus
         self._store = store
         self._history = History(bus, store)
+        self._wide = WideHistory(bus, store)
         self._page_limit_bytes = settings.feed_queue_limit_bytes
 
     def beginning(self, wish: Wish) -> Beginning:
@@ -80,6 +85,9 @@ class Past:
             return False
 
     def _answers(self, session_id: str) -> list[Answer]:
+        if not session_id:
+            # A feed across sessions tells no answers.
+            return []
         try:
             waiting = conversations.unfinished(self._store, session_id, _OPEN_MESSAGES_LIMIT)
         except StoreUnavailable:
@@ -90,7 +98,7 @@ class Past:
     def page(self, wish: Wish, last_id: int, epoch: str) -> Page:
         """What came behind `last_id`, if `epoch` is still the log's; else what follows then.
 
-        Raises StoreUnavailable: an event must not be passed over.
+        Raises StoreUnavailable, and BusUnavailable where only Redis can tell: an event must not be passed over.
         """
         look, anew = self._look(wish, last_id), None
         if look.complete and look.epoch != epoch:
@@ -101,8 +109,12 @@ class Past:
             except BusUnavailable:
                 return Page(last_id, [], last_id, more=False, complete=False)
             look = self._look(wish, last_id)
-        upto = look.events[-1].id if look.events else last_id
-        return Page(last_id, look.events, look.upto if look.more else upto, look.more, anew, look.complete)
+        # A feed across sessions passes over so much that is not its own that it goes on behind all that was looked at.
+        if not look.more and wish.scope is Scope.SESSION:
+            look = look._replace(upto=look.events[-1].id if look.events else last_id)
+        return Page(last_id, look.events, look.upto, look.more, anew, look.complete)
 
     def _look(self, wish: Wish, last_id: int) -> Look:
+        if wish.scope is not Scope.SESSION:
+            return self._wide.look_on(wish, last_id, PAGE_LIMIT_EVENTS, self._page_limit_bytes)
         return self._history.look_on(wish.session_id, last_id, PAGE_LIMIT_EVENTS, self._page_limit_bytes, wish.filters)

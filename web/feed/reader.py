@@ -39,6 +39,7 @@ class Reader:
         "bus_away",
         "closing",
         "expires_at",
+        "first_wish",
         "followed",
         "heard_at",
         "lost",
@@ -51,6 +52,8 @@ class Reader:
 
     def __init__(self, wish: Wish, rights: Rights, terms: Terms, now: float) -> None:
         self.transport = BY_NAME[wish.transport]
+        self.first_wish = wish
+        """What the feed was opened for."""
         self.rights = rights
         self._terms = terms
         self._inbound: Inbound | None = None
@@ -72,6 +75,8 @@ class Reader:
         """Goes on where another process was. Raises KeyError when there is no such transport."""
         made = cls(Wish("", None, None, EVERYTHING, state.transport), state.rights, terms, now)
         made.followed = [Followed.of(one, now) for one in state.sessions]
+        if state.sessions:
+            made.first_wish = state.sessions[0].wish
         made.out += state.out
         made.begun, made.bus_away, made._awaits_pong = state.begun, state.bus_away, state.awaits_pong
         made.progress_at, made.heard_at, made.quiet_since = state.progress_at, state.heard_at, state.quiet_since

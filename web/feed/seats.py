@@ -41,6 +41,8 @@ class Seats:
         self._user_limits = {
             "ws": settings.feed_sockets_per_user_limit,
             "sse": settings.feed_streams_per_user_limit,
+            "unified": settings.feed_streams_per_user_limit,
+            "operators": settings.feed_streams_per_user_limit,
         }
         self._counts: collections.Counter[tuple[str, ...]] = collections.Counter()
         self.taken = 0
@@ -93,7 +95,8 @@ class Seats:
 
     def _limits(self, claim: Claim) -> dict[tuple[str, ...], tuple[Full, int]]:
         limits: dict[tuple[str, ...], tuple[Full, int]] = {}
-        limits["session", claim.session_id] = (Full.SESSION, self._session_limit)
+        if claim.session_id:
+            limits["session", claim.session_id] = (Full.SESSION, self._session_limit)
         user_limit = self._user_limits[claim.kind]
         if claim.user:
             limits["user", claim.kind, claim.user] = (Full.USER, user_limit)

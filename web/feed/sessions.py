@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Collection, Iterator
 
-from pipeline.bus.keys import session_channel
 from pipeline.errors import BusUnavailable
 from pipeline.settings import Settings
 from web.feed import texts
@@ -58,7 +57,8 @@ class Sessions:
         with contextlib.ExitStack() as stack:
             if followed.further:
                 stack.callback(self._seats.leave, followed.wish.session_id)
-            stack.enter_context(self._listener.following(session_channel(followed.wish.session_id), mailbox))
+            for channel in followed.wish.channels:
+                stack.enter_context(self._listener.following(channel, mailbox))
             self._reader.greet(followed, self._past.beginning(followed.wish), now)
             self._open[followed] = mailbox, stack.pop_all()
 

@@ -32,6 +32,22 @@ def connected(session_id: str, epoch: str, last_id: int) -> bytes:
     )
 
 
+def connected_widely(scope: str, user_id: str, epoch: str, last_id: int, after: int) -> bytes:
+    """The first message of a feed across sessions; `after` is the id that is really gone on from."""
+    return encode(
+        {
+            "type": "connection",
+            "status": "connected",
+            "scope": scope,
+            "user_id": user_id,
+            "timestamp": now_text(),
+            "epoch": epoch,
+            "last_id": last_id,
+            "after": after,
+        }
+    )
+
+
 def hello(after: int, epoch: str) -> bytes:
     """Names the id that is really resumed from."""
     return encode({"type": "hello", "after": after, "epoch": epoch})

@@ -6,7 +6,7 @@ import email.utils
 from typing import Protocol
 
 from pipeline.event import encode
-from web.feed import frames, texts
+from web.feed import frames, texts, unified_frames
 from web.origins import of_origin
 
 _LEAST_RETRY_MS = 500
@@ -137,6 +137,24 @@ def _shared(origin: str) -> str:
     return "".join(f"{name}: {value}\r\n" for name, value in {"Vary": "Origin", **of_origin(origin)}.items())
 
 
+class UnifiedTransport(StreamTransport):
+    """Server-Sent Events as the second seed's clients read them: each one is named by its type."""
+
+    def __init__(self, name: str, for_operators: bool) -> None:
+        self.name = name
+        self._for_operators = for_operators
+
+    def event(self, event_id: int, wire: bytes) -> bytes:
+        """A message named by the event's type."""
+        return unified_frames.event(event_id, wire, self._for_operators)
+
+    def message(self, kind: str, body: bytes) -> bytes:
+        """A message named `connection.<kind>`."""
+        return unified_frames.message(kind, body, self._for_operators)
+
+
 WEBSOCKET = WebSocketTransport()
 STREAM = StreamTransport()
-BY_NAME: dict[str, Transport] = {one.name: one for one in (WEBSOCKET, STREAM)}
+UNIFIED = UnifiedTransport("unified", for_operators=False)
+OPERATORS = UnifiedTransport("operators", for_operators=True)
+BY_NAME: dict[str, Transport] = {one.name: one for one in (WEBSOCKET, STREAM, UNIFIED, OPERATORS)}

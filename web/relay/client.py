@@ -16,7 +16,7 @@ from web.relay.kept import Kept
 
 
 class Topic:
-    """A session's channel and who reads it here."""
+    """A channel and who reads it here."""
 
     __slots__ = ("away", "channel", "confirmed", "kept", "members")
 
@@ -71,7 +71,7 @@ class Client:
     @property
     def bus_away(self) -> bool:
         """Whether Redis was lost, as far as its sessions tell."""
-        return any(one.topic.away for one in self.followings)
+        return any(topic.away for one in self.followings for topic in one.topics)
 
     def following(self, session_id: str) -> Following | None:
         """How it follows a session."""
@@ -79,14 +79,15 @@ class Client:
 
 
 class Following:
-    """One session that one client follows: the session's state, and its frames that wait."""
+    """One session that one client follows, or its one feed across sessions: the state, and its frames that wait."""
 
-    __slots__ = ("behind", "busy", "client", "followed", "gone", "topic", "waiting", "waiting_bytes")
+    __slots__ = ("behind", "busy", "client", "followed", "gone", "topics", "waiting", "waiting_bytes")
 
-    def __init__(self, client: Client, followed: Followed, topic: Topic) -> None:
+    def __init__(self, client: Client, followed: Followed, topics: tuple[Topic, ...]) -> None:
         self.client = client
         self.followed = followed
-        self.topic = topic
+        self.topics = topics
+        """One for a session; what a user follows is announced on two."""
         self.waiting: list[Frame] = []
         self.waiting_bytes = 0
         self.behind = False
@@ -94,6 +95,16 @@ class Following:
         self.busy = False
         """Whether an errand is under way for it."""
         self.gone = False
+
+    @property
+    def is_there(self) -> bool:
+        """As `Topic.is_there`, for all that it follows."""
+        return all(topic.is_there for topic in self.topics)
+
+    @property
+    def is_confirmed(self) -> bool:
+        """Whether Redis sends all that it follows."""
+        return all(topic.confirmed for topic in self.topics)
 
     @property
     def is_direct(self) -> bool:

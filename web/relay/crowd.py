@@ -20,6 +20,7 @@ from web.feed import texts
 from web.feed.admission import Admission
 from web.feed.followed import Followed
 from web.feed.past import Past
+from web.feed.presence import presence
 from web.feed.reader import Reader
 from web.feed.seats import Claim, Seats
 from web.feed.terms import Terms
@@ -137,7 +138,7 @@ class Crowd:
         # What it says is heard once it was greeted.
         self._epoll.register(client.descriptor, 0)
         self.clients[client.descriptor] = client
-        self._terms.tally.count(f"opened:{client.reader.transport.name}")
+        presence.come(client.reader.first_wish)
         self._silent.add(client, client.reader.heard_at)
         if client.reader.transport is WEBSOCKET:
             self._quiet.add(client, client.reader.quiet_since)
@@ -160,7 +161,7 @@ class Crowd:
 
     def _forget(self, client: Client) -> None:
         client.gone = True
-        self._terms.tally.count(f"ended:{client.reader.transport.name}")
+        presence.go(client.reader.first_wish)
         del self.clients[client.descriptor]
         self._epoll.unregister(client.descriptor)
         for following in tuple(client.followings):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import socket
 import time
 from collections.abc import Callable, Iterable
@@ -73,8 +74,9 @@ class Moves:
             if following is None:
                 waiting.append(Waiting.of((), behind=True))
                 continue
-            self._topics.keep(following.topic.channel, Kept(self._limit_bytes))
-            behind = following.behind or not sure or not following.topic.confirmed
+            for topic in following.topics:
+                self._topics.keep(topic.channel, Kept(self._limit_bytes))
+            behind = following.behind or not sure or not following.is_confirmed
             waiting.append(Waiting.of(following.waiting, behind))
         luggage = Luggage(client.claim, reader.state, tuple(waiting), client.asking, client.read_ahead)
         self._hooks.forget(client)
@@ -99,14 +101,18 @@ class Moves:
             self._hooks.ask(client, asked)
 
     def _resume(self, following: Following, waiting: Waiting) -> None:
-        topic, last_id = following.topic, following.followed.last_id
-        kept = topic.kept
-        if following.client.reader.bus_away and not topic.confirmed:
-            # It was told so already, and is told when Redis is back.
-            topic.away = True
+        last_id = following.followed.last_id
+        if following.client.reader.bus_away:
+            for topic in following.topics:
+                # It was told so already, and is told when Redis is back.
+                topic.away |= not topic.confirmed
         following.keep(waiting.frames, self._limit_bytes)
-        if waiting.behind or kept is None or not kept.whole or not topic.confirmed:
+        kept = [topic.kept for topic in following.topics]
+        if waiting.behind or not following.is_confirmed or not all(one is not None and one.whole for one in kept):
             following.fall_behind()
             return
         told = max((frame.id for frame in waiting.frames), default=0)
-        following.keep(kept.behind(max(last_id, told)), self._limit_bytes)
+        missed = [one.behind(max(last_id, told)) for one in kept if one is not None]
+        # Where there are several, all that is announced on them are events, and their ids are their order.
+        found = missed[0] if len(missed) == 1 else sorted(itertools.chain(*missed), key=lambda frame: frame.id)
+        following.keep(found, self._limit_bytes)

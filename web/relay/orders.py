@@ -25,7 +25,7 @@ from pipeline.store.events import Filters
 from web.access import Rights
 from web.feed.seats import Claim
 from web.feed.transports import BY_NAME
-from web.feed.wish import Wish
+from web.feed.wish import Scope, Wish
 
 YES = b"yes"
 TAKEN = b"taken"
@@ -39,9 +39,9 @@ def name_of(number: int) -> str:
     return f"relay-{number}.sock"
 
 
-def relay_of(session_id: str, relays: int) -> int:
-    """The number of the relay that serves a session."""
-    return zlib.crc32(session_id.encode()) % relays
+def relay_of(name: str, relays: int) -> int:
+    """The number of the relay that serves a session, or the feeds across sessions of a user."""
+    return zlib.crc32(name.encode()) % relays
 
 
 def ask(claim: Claim) -> bytes:
@@ -54,7 +54,7 @@ def read_ask(message: bytes) -> Claim:
     claim = Claim(**orjson.loads(message))
     if not all(isinstance(word, str) for word in dataclasses.astuple(claim)):
         raise TypeError("words")
-    if not is_session_id(claim.session_id) or claim.kind not in BY_NAME:
+    if not (is_session_id(claim.session_id) or not claim.session_id) or claim.kind not in BY_NAME:
         raise ValueError("no session, or no transport")
     return claim
 
@@ -78,6 +78,8 @@ def order(wish: Wish, rights: Rights, read_ahead: bytes) -> bytes:
         "epoch": wish.epoch,
         "filters": [filters.event_types, filters.statuses, filters.categories, filters.priorities],
         "transport": wish.transport,
+        "scope": wish.scope,
+        "user_id": wish.user_id,
         "rights": rights,
     }
     return orjson.dumps(head) + b"\n" + read_ahead
@@ -91,5 +93,9 @@ def read_order(message: bytes) -> tuple[Wish, Rights, bytes]:
     head, _, read_ahead = message.partition(b"\n")
     told = orjson.loads(head)
     filters = Filters(*(tuple(words) for words in told["filters"]))
-    wish = Wish(told["session_id"], told["after"], told["epoch"], filters, told["transport"])
+    # A web process that has not been restarted yet says nothing of scopes.
+    scope, user_id = Scope(told.get("scope", Scope.SESSION)), str(told.get("user_id", ""))
+    wish = Wish(told["session_id"], told["after"], told["epoch"], filters, told["transport"], scope, user_id)
+    if (wish.scope is Scope.SESSION) != bool(wish.session_id):
+        raise ValueError("a session without a name, or a name without a session")
     return wish, Rights(**told["rights"]), read_ahead

@@ -132,10 +132,10 @@ class Postman:
     def _fill_from(self, client: Client, following: Following) -> bool:
         """Takes what waits of one session; True when there may be more."""
         reader, followed, now = client.reader, following.followed, time.monotonic()
-        if not following.topic.is_there:
+        if not following.is_there:
             return False
         if not followed.greeted:
-            if following.topic.confirmed:
+            if following.is_confirmed:
                 greeted = followed.wish
                 self._ask(following, lambda: self._past.beginning(greeted), self._greet)
             return False

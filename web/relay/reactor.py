@@ -14,11 +14,12 @@ from collections.abc import Callable
 import orjson
 
 from pipeline.bus import Frame
-from pipeline.bus.keys import EPOCHS
+from pipeline.bus.keys import EPOCHS, EVERYONE
 from pipeline.failpoints import Failpoints
 from pipeline.settings import Settings
 from web.feed.admission import Admission
 from web.feed.past import Past
+from web.feed.presence import presence
 from web.feed.seats import Seats
 from web.feed.tally import tally
 from web.relay.crowd import Crowd
@@ -86,6 +87,7 @@ class Reactor:
                 "taking": self.succession.is_under_way,
                 "taken": self.succession.taken,
                 "gauges": self.crowd.figures,
+                "streams": presence.figures,
                 **figures,
                 "counts": figures["counts"] | {"busy_us": int(self._busy_seconds * 1_000_000)},
             }
@@ -266,13 +268,21 @@ class Reactor:
             if isinstance(one, str):
                 self.crowd.confirm(one)
                 marked |= one == EPOCHS
-            else:
-                grouped[one.channel].append(one)
-        if grouped.pop(EPOCHS, None):
-            self.crowd.miss_all()
-        for channel, announced in grouped.items():
-            self.crowd.deliver(channel, announced)
+                continue
+            # Who follows this channel follows another one as well, and is told both in their one order.
+            if (EVERYONE in grouped) if one.channel != EVERYONE else (len(grouped) > (EVERYONE in grouped)):
+                self._deliver(grouped)
+            grouped[one.channel].append(one)
+        self._deliver(grouped)
         tally.loop.look_at_the_clock()
         if marked:
             # What came with the mark is told by now.
             self.succession.marked()
+
+    def _deliver(self, grouped: dict[str, list[Frame]]) -> None:
+        """Tells what was announced, by channel, and forgets it."""
+        if grouped.pop(EPOCHS, None):
+            self.crowd.miss_all()
+        for channel, announced in grouped.items():
+            self.crowd.deliver(channel, announced)
+        grouped.clear()

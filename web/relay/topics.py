@@ -1,10 +1,9 @@
-"""Which sessions' channels are read at a relay, and by whom."""
+"""Which channels are read at a relay, and by whom."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from pipeline.bus.keys import session_channel
 from web.feed.followed import Followed
 from web.relay.client import Client, Following, Topic
 from web.relay.kept import Kept
@@ -29,10 +28,11 @@ class Topics:
         return self._topics.get(channel)
 
     def join(self, client: Client, followed: Followed) -> Following:
-        """Has a client follow a session."""
-        topic = self._topic(session_channel(followed.wish.session_id))
-        following = Following(client, followed, topic)
-        topic.members[following] = None
+        """Has a client follow a session, or what else it has asked for."""
+        topics = tuple(map(self._topic, followed.wish.channels))
+        following = Following(client, followed, topics)
+        for topic in topics:
+            topic.members[following] = None
         client.followings.append(following)
         return following
 
@@ -44,12 +44,12 @@ class Topics:
         return topic
 
     def leave(self, following: Following) -> None:
-        """Has a client follow a session no more."""
+        """Has a client follow it no more."""
         following.gone = True
         following.client.followings.remove(following)
-        topic = following.topic
-        if topic.members.pop(following, 0) is None:
-            self._leave_if_unread(topic)
+        for topic in following.topics:
+            if topic.members.pop(following, 0) is None:
+                self._leave_if_unread(topic)
 
     def _leave_if_unread(self, topic: Topic) -> None:
         if not topic.members and topic.kept is None:
