@@ -11,9 +11,8 @@ from collections.abc import Callable
 import httpx
 import pytest
 
-from pipeline.bus import Bus
 from pipeline.catalog import Audience
-from pipeline.event import Category
+from pipeline.event import Category, Identity, Priority, State, Status
 from tests.parts.stack import KEY, Stack
 from tests.parts.stream_client import StreamClient
 from tests.parts.waiting import wait_for
@@ -161,18 +160,25 @@ def test_whoever_is_cut_off_before_the_first_event_misses_nothing(stack: Stack, 
 
 
 def test_sessions_that_begin_later_are_in_the_users_stream(stack: Stack, send: Emitter, user: str) -> None:
-    """Without this a user would have to open the stream anew for each conversation."""
-    bus: Bus = send.bus
+    """Without this a user would have to open the stream anew for each conversation, or would miss what stages do."""
+    start, sessions = send("custom.start", user), [str(uuid.uuid4()), str(uuid.uuid4())]
     with opened(stack, user) as client:
-        for session_id in (str(uuid.uuid4()), str(uuid.uuid4())):
-            number = send("conversation.started", user, session_id=session_id)
-            told = client.until(lambda message, last=str(number): message.last_id == last)  # type: ignore[misc]
-            assert told.json["metadata"]["session_id"] == session_id
-        foreign = str(uuid.uuid4())
-        emit(bus, foreign)
+        for session_id in sessions:
+            send("conversation.started", user, session_id=session_id)
+            stage = Identity("agent_thinking", Category.WORKFLOW, Priority.NORMAL, session_id, "m-1", user)
+            send.bus.append(stage, State(Status.STARTED, "Thinking", {"n": 1}), uuid.uuid4().hex)
+            # Somebody else's session, and a stage that says nothing of its user.
+            emit(send.bus, str(uuid.uuid4()))
         end = send(END, user)
         until(client, end)
-    assert types(client) == ["conversation.started", "conversation.started", END]
+    assert types(client) == ["conversation.started", "agent_thinking"] * 2 + [END]
+    told = [message.json for message in client.messages if message.name == "agent_thinking"]
+    assert [one["metadata"]["session_id"] for one in told] == sessions
+    assert (told[0]["metadata"]["event_status"], told[0]["metadata"]["user_message"]) == ("started", "Thinking")
+    send.record(stack)
+    with opened(stack, user, start) as again:
+        until(again, end)
+    assert [message.data for message in again.messages[1:]] == [message.data for message in client.messages[1:]]
 
 
 def test_filters_hold_live_and_replayed(stack: Stack, send: Emitter, user: str) -> None:

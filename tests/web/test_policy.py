@@ -10,13 +10,16 @@ import pytest
 from werkzeug.routing import Rule
 from werkzeug.test import TestResponse
 
-from pipeline.settings import load
+from pipeline.settings import Settings, load
+from pipeline.store import Store
 from tests.parts.stack import KEY, Stack
 from tests.web.site import ADMIN_KEY, APP_KEY, SECRET, Site, assert_problem
 from tests.web.wire import Wire
 from web import create_app
 from web.auth import COOKIE, Scope, policy_of
 from web.keyring import Locksmith
+from web.policy import ALL
+from web.tokens import UserTokens
 
 PUBLIC = {"page.page", "health.health", "health.ready"}
 """Open to everybody, on purpose."""
@@ -71,6 +74,8 @@ SCOPES: dict[str, set[str]] = {
     "administrator": set(Scope),
     "the user's key": {Scope.READ, Scope.WRITE},
     "another user's key": {Scope.READ, Scope.WRITE},
+    "the user's token": {Scope.READ, Scope.EVENTS},
+    "another user's token": {Scope.READ, Scope.EVENTS},
 }
 OF_KEYS = {"read key": "events:read", "write key": "chat:write", "events key": "events:write"}
 LET_IN, STRANGER, FORBIDDEN, NOT_FOUND = "let in", "401", "403", "404"
@@ -91,7 +96,7 @@ def expected(route: Route, asker: str) -> str:
         return STRANGER
     if needed not in SCOPES[asker]:
         return FORBIDDEN
-    if route.of_a_session and asker in {"other user", "another user's key"}:
+    if route.of_a_session and asker in {"other user", "another user's key", "another user's token"}:
         return NOT_FOUND
     return LET_IN
 
@@ -99,14 +104,16 @@ def expected(route: Route, asker: str) -> str:
 @pytest.fixture(scope="module")
 def keys(site: Site) -> dict[str, str]:
     """A stored key of each kind."""
-    return _keys(Locksmith(site.settings, site.store))
+    return _keys(site.settings, site.store)
 
 
-def _keys(locksmith: Locksmith) -> dict[str, str]:
+def _keys(settings: Settings, store: Store) -> dict[str, str]:
+    locksmith, tokens = Locksmith(settings, store), UserTokens(settings)
     made = {asker: locksmith.create(asker, [scope], "test")[0] for asker, scope in OF_KEYS.items()}
     both = ["events:read", "chat:write"]
     made["the user's key"] = locksmith.create("u", both, "test", "anna")[0]
     made["another user's key"] = locksmith.create("u", both, "test", "bert")[0]
+    made["the user's token"], made["another user's token"] = (tokens.make(user, ALL) for user in ("anna", "bert"))
     return made | {"administrator": ADMIN_KEY}
 
 
@@ -164,7 +171,7 @@ def test_each_route_lets_in_whom_its_policy_names(
 ) -> None:
     """Somebody could read, write or delete what is not theirs, or would be shut out of what is."""
     visitor, cookie = site.state.doors.make_cookie()
-    message_id = site.say(session_id, owner="anna" if asker.endswith("user's key") else visitor)
+    message_id = site.say(session_id, owner="anna" if "user's" in asker else visitor)
     # Whoever is let in is then told that this is no key, so that nothing is sent.
     headers = _headers(site, keys, asker, visitor, cookie) | {"Idempotency-Key": "x" * 256}
     path = _filled(route.path, session_id, message_id)
@@ -190,7 +197,7 @@ def test_each_route_lets_in_whom_its_policy_names(
 def server_keys(servers: Callable[[str, str], Stack]) -> dict[str, str]:
     """Stored keys of a real web server."""
     stack = servers("server", "threads")
-    return _keys(Locksmith(stack.settings(), stack.store))
+    return _keys(stack.settings(), stack.store)
 
 
 @pytest.mark.parametrize("asker", [asker for asker in SCOPES if asker not in {"owner", "other user"}])

@@ -180,3 +180,26 @@ def test_what_may_not_be_tried_is_refused(site: Site) -> None:
     assert_problem(site.post(BROADCAST, APP_KEY), 403, "insufficient_scope")
     token = site.state.doors.make_token("some-session", "key:main")
     assert_problem(site.post(TEST, token), 403, "insufficient_scope")
+
+
+def test_streams_are_opened_so_often_a_minute(make_site: Callable[..., Site]) -> None:
+    """Without this a page whose stream breaks at once would keep a server busy for all others."""
+    site = make_site(SPANFEED_FEED_OPENINGS_PER_MINUTE="2")
+    key = Locksmith(site.settings, site.store).create("u", ["events:read"], "test", "anna")[0]
+    # What calls the app here has no socket to stream into, which is found out after everything else.
+    assert [site.get(STREAM, key).status_code for _ in range(3)] == [501, 501, 429]
+    assert site.get(STREAM, APP_KEY).status_code == 501
+
+
+@pytest.mark.parametrize("way", ["threads", "relay"])
+def test_a_stream_ends_with_its_token(brief: Stack, way: str) -> None:
+    """Without this whoever has found a token that has expired could go on reading with it."""
+    with brief.client() as client:
+        token = client.post("/api/v1/events/token", json={"user_id": "anna"}).json()["token"]
+    with StreamClient(brief.url, STREAM, None, token=token) as stream:
+        stream.until(lambda message: message.name == "connection.expired")
+        with pytest.raises(EOFError):
+            stream.next()
+    # A token's age is counted in whole seconds.
+    again = f"{brief.url}{STREAM}?token={token}"
+    wait_for(lambda: httpx.get(again, timeout=20).status_code == 401, "the refusal of the token")
