@@ -9,7 +9,7 @@ import os
 import threading
 import weakref
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import catalog
 from pipeline import settings as settings_table
@@ -20,7 +20,6 @@ from pipeline.emitter import Emitter
 from pipeline.errors import BusUnavailable, SpanfeedError
 from pipeline.event import Identity, State, clean_text
 from pipeline.settings import Settings
-from pipeline.store import Store, open_store
 from pipeline.unified.check import check_event
 from pipeline.unified.counts import Counts
 from pipeline.unified.emitted import Done, Emitted
@@ -37,7 +36,9 @@ from pipeline.unified.event import (
 from pipeline.unified.plan import allowed, plan, shown_status
 from pipeline.unified.router import DEPTH, EventRouter
 from pipeline.unified.rules import Rule, load_rules
-from pipeline.unified.statistics import of_all_processes
+
+if TYPE_CHECKING:
+    from pipeline.store import Store
 
 logger = logging.getLogger(__name__)
 _CLOSE_SECONDS = 5.0
@@ -52,9 +53,6 @@ class _Ready:
     emitter: Emitter
     rules: tuple[Rule, ...]
     own_bus: bool
-    store: Store
-    """Where the counts of all processes are; nothing is connected until they are asked for."""
-    own_store: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -81,7 +79,9 @@ class EventSystem:
         store: Store | None = None,
     ) -> None:
         self.router = router
-        self._given = (settings, bus, store)
+        self._given = (settings, bus)
+        self._given_store = store
+        self._own_store: Store | None = None
         self._counts = Counts()
         self._lock = threading.Lock()
         """Guards the making and the ending."""
@@ -99,7 +99,7 @@ class EventSystem:
         """Reads settings and rules; without it the first emit does. Raises SettingError."""
         if settings is not None:
             self.shutdown()
-            self._given = (settings, None, None)
+            self._given, self._given_store = (settings, None), None
         self._ready()
         return Done()
 
@@ -108,12 +108,13 @@ class EventSystem:
         through = self.router.close(_CLOSE_SECONDS)
         with self._lock:
             made, self._made = self._made, None
+            store, self._own_store = self._own_store, None
+        if store is not None:
+            store.close()
         if made is not None:
             made.emitter.close()
             if made.own_bus:
                 made.bus.close_connections()
-            if made.own_store:
-                made.store.close()
         return Done(through)
 
     def is_initialized(self) -> bool:
@@ -129,13 +130,25 @@ class EventSystem:
         """
         own = self.process_stats()
         try:
-            ready = self._ready()
-            found = of_all_processes(ready.bus, ready.store)
+            found = self._of_all_processes()
         except SpanfeedError:
             return {**own, "scope": "process", "process": own}
         # What could not be emitted is nowhere but in the process that has tried.
         found["errors"] += own["errors"]
         return {**own, **found, "scope": "all", "process": own}
+
+    def _of_all_processes(self) -> dict[str, Any]:
+        # Here, since most programs only emit, and the database's library doubles the time that they need to start.
+        from pipeline.store import open_store
+        from pipeline.unified.statistics import of_all_processes
+
+        ready = self._ready()
+        with self._lock:
+            if self._given_store is None and self._own_store is None:
+                self._own_store = open_store(ready.settings)
+            store = self._given_store or self._own_store
+        assert store is not None
+        return of_all_processes(ready.bus, store)
 
     def process_stats(self) -> dict[str, Any]:
         """What this process has emitted, and how its handlers fare."""
@@ -189,15 +202,13 @@ class EventSystem:
             return made
         with self._lock:
             if self._made is None:
-                settings, bus, store = self._given
+                settings, bus = self._given
                 settings = settings or settings_table.load()
                 rules = load_rules(settings)
                 own = bus is None
                 bus = bus or open_bus(settings)
                 self.router.configure(settings)
-                own_store = store is None
-                store = store or open_store(settings)
-                self._made = _Ready(settings, bus, Emitter(bus), rules, own, store, own_store)
+                self._made = _Ready(settings, bus, Emitter(bus), rules, own)
             return self._made
 
     def _emit(self, event: UnifiedEvent, wish: Wish) -> Emitted:

@@ -86,7 +86,8 @@ def test_each_sees_what_is_theirs_live_and_replayed(stack: Stack, send: Emitter,
         send("custom.person", user, audience=Audience.PERSON)
         send("custom.secret", user, audience=Audience.OPERATOR)
         send("custom.kept", user, audience=Audience.RECORD)
-        send("auth.login_failure", None, Category.SECURITY)
+        # All routing rules fit: to the audit trail, to a notification, to realtime.
+        send("auth.login_failure", None, Category.SECURITY, priority="critical")
         send("suspicious.brute_force", user, Category.SECURITY, Audience.OPERATOR)
         send("model.delete", user, Category.AUDIT)
         # A word that a user has put into their own metadata opens nothing.

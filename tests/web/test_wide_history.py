@@ -15,7 +15,7 @@ from pipeline.unified import UnifiedEvent
 from pipeline.unified.event import AUDIENCE
 from pipeline.unified.system import Wish as EmitterWish
 from tests.web.site import Site
-from web.feed import audiences
+from web.feed import audiences, unified_frames
 from web.feed.wide_history import WideHistory
 from web.feed.wish import EVERYTHING, Scope, Wish
 
@@ -62,6 +62,16 @@ def test_the_word_is_the_one_that_emitters_write() -> None:
     """Without this all that is replayed would look as if nobody had said who may see it."""
     assert audiences.AUDIENCE == AUDIENCE
     assert audiences.marks(ANNA) == (b'"user_id":"anna"', b'"audience":"everyone"')
+
+
+@pytest.mark.parametrize(
+    "wire", [b"{", b"[]", b"{}", b'{"event_type":7}', b'{"event_type":"a\\nid: 9"}', b'{"event_type":"x","metadata":3}']
+)
+def test_what_is_no_event_stops_nobody(wire: bytes) -> None:
+    """Without this one strange entry would end the relay, and with it thousands of feeds."""
+    found = unified_frames.event(7, wire, names_user=True)
+    assert found == b"" or found.startswith(b"id: 7\nevent: x\ndata: {")
+    assert found.count(b"\n") in {0, 4}
 
 
 def _emit(site: Site, rng: random.Random) -> tuple[int, bool]:

@@ -23,22 +23,36 @@ def _framed(name: str, payload: dict[str, Any], event_id: int | None) -> bytes:
 
 
 def event(event_id: int, wire: bytes, names_user: bool) -> bytes:
-    """An event; `names_user`: for operators, who see whose it is."""
-    told = orjson.loads(wire)
-    metadata = dict(told["metadata"] or {})
-    metadata.update({name: told[name] for name in _IN_METADATA})
-    metadata.update({name: told[name] for name in _IF_THERE if told[name] is not None})
+    """An event; `names_user`: for operators, who see whose it is. Nothing for what is no event.
+
+    Whoever serves thousands must not stumble over what somebody has put into Redis by hand.
+    """
+    told = _read(wire)
+    name = told.get("event_type")
+    if not isinstance(name, str) or not name.isprintable():
+        return b""
+    metadata = dict(told["metadata"]) if isinstance(told.get("metadata"), dict) else {}
+    metadata.update({field: told.get(field) for field in _IN_METADATA})
+    metadata.update({field: told[field] for field in _IF_THERE if told.get(field) is not None})
     metadata.setdefault(_UNIFIED_ID, None)
     payload = {
         "id": str(event_id),
-        "type": told["event_type"],
-        "data": told["event_data"] or {},
-        "timestamp": told["timestamp"],
+        "type": name,
+        "data": told.get("event_data") or {},
+        "timestamp": told.get("timestamp"),
         "metadata": metadata,
     }
     if names_user:
-        payload["user_id"] = told["user_id"]
-    return _framed(told["event_type"], payload, event_id)
+        payload["user_id"] = told.get("user_id")
+    return _framed(name, payload, event_id)
+
+
+def _read(wire: bytes) -> dict[str, Any]:
+    try:
+        told = orjson.loads(wire)
+    except orjson.JSONDecodeError:
+        return {}
+    return told if isinstance(told, dict) else {}
 
 
 def message(kind: str, body: bytes, for_operators: bool) -> bytes:
