@@ -71,7 +71,8 @@ workflow.failed | ⚠️ The workflow failed | ⚠️ Mtiririko umeshindikana | 
 """,
     Category.ANALYTICS: """
 message.feedback | 📝 Feedback received | 📝 Maoni yamepokelewa | 📝 Avis reçu
-experiment.exposure | 🧪 {experiment}: {variant} | 🧪 {experiment}: {variant} | 🧪 {experiment} : {variant}
+experiment.exposure | 🧪 {experiment}: variant {variant} | 🧪 {experiment}: toleo {variant} | \
+🧪 {experiment} : variante {variant}
 """,
     Category.SECURITY: """
 auth.login_success | 🔓 Signed in | 🔓 Umeingia | 🔓 Connexion réussie

@@ -20,6 +20,7 @@ from pipeline.unified.system import Wish
 logger = logging.getLogger(__name__)
 BRUTE_FORCE = "suspicious.brute_force"
 _MINUTE_SECONDS = 60.0
+_UNCOUNTED_SHARE = 10
 _FOR_OPERATORS = Audience.OPERATOR
 
 
@@ -43,8 +44,10 @@ class Refusals:
         self._bus = bus
         self._events = events
         self._limit = settings.auth_failures_limit
-        self._window_seconds = settings.auth_failures_window_seconds
+        self._window_seconds = max(1, settings.auth_failures_window_seconds)
         self._room = _Room(settings.auth_events_per_minute)
+        # While nobody counts, what is told waits in the spool, which others need.
+        self._room_uncounted = _Room(settings.auth_events_per_minute // _UNCOUNTED_SHARE)
         self._breaker = Breaker(settings.breaker_failures_limit, settings.breaker_open_ms / 1000)
 
     def tell(self, refusal: Refusal, where: dict[str, Any]) -> None:
@@ -53,8 +56,10 @@ class Refusals:
         Of one address at most as many are told in a window as are too many; then one event says that.
         """
         address = str(where["ip_address"])
-        told_before, too_many = self._counted(address) if refusal.guessed else (False, False)
-        if told_before or not self._room.take():
+        counted = self._counted(address) if refusal.guessed else (False, False)
+        told_before, too_many = counted or (False, False)
+        room = self._room if counted else self._room_uncounted
+        if told_before or not room.take():
             return
         data = {**where, **refusal.who, "success": False, "reason": refusal.reason}
         key = "" if refusal.guessed else f"{refusal.event_type}:{refusal.reason}:{address}:{self._window()}"
@@ -65,15 +70,16 @@ class Refusals:
             found = {"activity_type": "brute_force", "attempts": self._limit, "window_seconds": seconds}
             self._tell(BRUTE_FORCE, {**where, **found, "last": refusal.event_type}, Priority.CRITICAL, "")
 
-    def _counted(self, address: str) -> tuple[bool, bool]:
+    def _counted(self, address: str) -> tuple[bool, bool] | None:
+        """As `Bus.failed_sign_in`; None while Redis does not answer."""
         if not self._breaker.allows():
-            return False, False
+            return None
         try:
             found = self._bus.failed_sign_in(address, self._limit, self._window_seconds)
         except SpanfeedError as error:
             self._breaker.failed()
             logger.warning("a refused sign-in was not counted: %s", error)
-            return False, False
+            return None
         self._breaker.succeeded()
         return found
 

@@ -191,6 +191,9 @@ def test_no_user_sees_a_security_event(site: Site, unheard: Callable[[Callable[[
 
 def test_telling_holds_nobody_up_and_breaks_nothing(make_site: Callable[..., Site]) -> None:
     """Without this whoever takes Redis away would turn a refused key into an error of the server."""
-    site = make_site(REDIS_URL="redis://127.0.0.1:1/0")
+    site = make_site(REDIS_URL="redis://127.0.0.1:1/0", SPANFEED_AUTH_EVENTS_PER_MINUTE="20")
     for _ in range(12):
         refused(site, "sf_wrong", "192.0.2.7")
+    # Two of them and their audit entries wait for Redis; the spool is not filled.
+    kept = b"".join(path.read_bytes() for path in (site.settings.home_path / "spool").glob("*.spool"))
+    assert kept.count(b'"event_type":"audit.auth.key_refused"') == 2
