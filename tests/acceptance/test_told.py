@@ -152,9 +152,11 @@ def test_documents_are_told_from_begin_to_end(stack: Stack, tmp_path: Path) -> N
 
 def test_the_system_is_told_once_an_interval_by_one_process(stack: Stack, bus: Bus) -> None:
     """Without this nobody would see that no worker is left; or would see it as often as there are processes."""
-    settings = stack.settings().__class__(**{**vars(stack.settings()), "monitoring_interval_seconds": 60.0})
+    settings = stack.settings().__class__(
+        **{**vars(stack.settings()), "monitoring_interval_seconds": 60.0, "worker_silence_seconds": 60.0}
+    )
     monitors = [Monitor(settings, bus) for _ in range(3)]
-    wait_for(lambda: bus.workers(10), "a worker that says that it lives", 30)
+    wait_for(lambda: bus.workers(60), "a worker that says that it lives", 30)
     assert [monitor.look() for monitor in monitors].count(True) == 1
     stack.settled()
     [event] = told(stack, "system.status")
@@ -171,7 +173,7 @@ def test_the_system_is_told_once_an_interval_by_one_process(stack: Stack, bus: B
 def test_a_worker_that_is_gone_is_counted_no_more(stack: Stack, bus: Bus) -> None:
     """Without this the last worker could be gone for days, and the system be called well."""
     bus.say_present("worker@gone")
-    assert "worker@gone" in bus.workers(10)
+    assert "worker@gone" in bus.workers(60)
     assert bus.workers(0.0) == []
     silent = stack.settings().__class__(**{**vars(stack.settings()), "worker_silence_seconds": 0.0})
     assert Monitor(silent, bus).figures()["troubles"] == ["no_worker"]

@@ -106,7 +106,10 @@ def test_a_token_is_told_by_what_it_was(site: Site) -> None:
         refused(site, "", "192.0.2.2", query_string={"token": old})
     refused(site, "", "192.0.2.2", query_string={"token": old[:-2] + "xx"})
     events = told(site, "auth.token_refused")
-    assert [(e["event_data"]["reason"], e["priority"]) for e in events] == [("expired", "normal"), ("invalid", "high")]
+    found = [(e["event_data"]["reason"], e["priority"]) for e in events]
+    assert found[-1] == ("invalid", "high")
+    # Once in a window, of which two may have been begun meanwhile.
+    assert found[:-1] in ([("expired", "normal")], [("expired", "normal")] * 2)
     assert told(site, "suspicious.brute_force") == []
     assert old.partition(".")[0].encode() not in everything(site.bus)
 
