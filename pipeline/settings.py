@@ -442,6 +442,18 @@ class Settings:
         100, "SPANFEED_MAIL_DIGEST_LIMIT_EVENTS", "Events in one e-mail.", "events"
     )
 
+    # Alerts
+    alert_rules_path: str = _setting(
+        "", "SPANFEED_ALERT_RULES_PATH", "File with alert rules, TOML or JSON, beside the stored ones."
+    )
+    alert_interval_seconds: float = _setting(
+        5.0, "SPANFEED_ALERT_INTERVAL_SECONDS", "How often alert rules are looked at.", "s"
+    )
+    alert_rules_limit: int = _setting(
+        200, "SPANFEED_ALERT_RULES_LIMIT", "Stored alert rules, rules in the file, and silences.", "rules"
+    )
+    retention_alerts_hours: int = _setting(8_760, "SPANFEED_RETENTION_ALERTS_HOURS", "The history of alerts.", "h")
+
     # Traces
     otlp_endpoint: str = _setting(
         "",

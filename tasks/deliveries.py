@@ -12,6 +12,7 @@ from typing import Any
 from celery import bootsteps
 
 from pipeline import settings as settings_table
+from pipeline.alerting.evaluating import Evaluator
 from pipeline.bus import open_bus
 from pipeline.errors import SettingError
 from pipeline.store import open_store
@@ -45,30 +46,33 @@ def send(subscription_id: str) -> None:
 
 
 class Feeding(bootsteps.StartStopStep):
-    """Feeds deliveries beside a worker that takes from their queue."""
+    """Feeds deliveries, and looks at alert rules, beside a worker that takes from the queue of deliveries."""
 
     requires = ("celery.worker.components:Pool",)
 
     def __init__(self, worker: Any, **options: Any) -> None:
         super().__init__(worker, **options)
-        self._feeder: Feeder | None = None
+        self._running: list[Feeder | Evaluator] = []
 
     def include_if(self, worker: Any) -> bool:
         """Only there."""
         return QUEUE in worker.app.amqp.queues.consume_from
 
     def start(self, worker: Any) -> None:
-        """Celery calls this when the worker starts. Raises SettingError where webhooks could not be signed."""
+        """Celery calls this when the worker starts. Raises SettingError without a key, and for bad alert rules."""
         settings = settings_table.load()
         if not settings.secret_key:
             raise SettingError("SPANFEED_SECRET_KEY is not set: webhooks cannot be signed")
-        self._feeder = Feeder(settings, open_bus(settings), open_store(settings), send)
-        self._feeder.start()
+        bus, store = open_bus(settings), open_store(settings)
+        feeder = Feeder(settings, bus, store, send)
+        self._running = [feeder, Evaluator(settings, bus, store, unified_event_manager)]
+        for one in self._running:
+            one.start()
 
     def stop(self, worker: Any) -> None:
         """Celery calls this when the worker ends."""
-        if self._feeder is not None:
-            self._feeder.stop()
+        for one in self._running:
+            one.stop()
 
 
 app.steps["worker"].add(Feeding)

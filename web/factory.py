@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from pipeline import settings as settings_table
+from pipeline.alerting.rules import rules_of_file
 from pipeline.bus import open_bus
 from pipeline.errors import SettingError
 from pipeline.settings import Settings
@@ -19,6 +20,7 @@ from pipeline.unified.rules import load_rules
 from web import auth, cors, errors, extensions, headers, limits, refused_requests
 from web.administrators import Administrators
 from web.blueprints import (
+    alerts,
     chat,
     custom_events,
     event_types,
@@ -57,6 +59,7 @@ def make_app(settings: Settings | None = None) -> Flask:
         )
     # A rule that cannot be used is told now, not at the first event.
     load_rules(settings)
+    rules_of_file(settings)
     logging.getLogger("spanfeed").setLevel(settings.log_level)
     app = Flask("web", static_folder="static", root_path=str(Path(__file__).parent))
     app.config.update(
@@ -114,7 +117,8 @@ def make_app(settings: Settings | None = None) -> Flask:
     extensions.register(app)
     metrics.add_to(app, state)
     feeds = (events, feed_routes, stream, unified_streams, unified_tests)
-    for routes in (chat, feedback, *feeds, custom_events, event_types, subscriptions, health, page, keys, login):
+    told = (custom_events, event_types, subscriptions, alerts)
+    for routes in (chat, feedback, *feeds, *told, health, page, keys, login):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)
     return app

@@ -329,6 +329,11 @@ class Bus:
             found += asking(lambda: self._stage.zrangebyscore(keys.DUE, f"({too_late}", "+inf", start=0, num=left))
         return [message_id.decode() for message_id in found]
 
+    def overdue_runs(self, seconds: float) -> int:
+        """How many runs should have been looked after so long ago, and were not."""
+        upto_us = self._now_us() - int(seconds * 1_000_000)
+        return int(asking(lambda: self._stage.zcount(keys.DUE, "-inf", upto_us)))
+
     def forget_due(self, message_id: str) -> None:
         """Takes a run that Redis does not know any more from those that are looked after."""
         asking(lambda: self._stage.zrem(keys.DUE, message_id))

@@ -306,3 +306,49 @@ deliveries = Table(
     Index(None, "status", "due_at"),
     Index(None, "created_at"),
 )
+
+alert_rules = Table(
+    "alert_rules",
+    metadata,
+    Column("name", String(64), primary_key=True),
+    Column("definition", _JSON, nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("updated_at", _TIME, nullable=False),
+)
+
+alerts = Table(
+    "alerts",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("rule", String(64), nullable=False),
+    Column("status", String(16), nullable=False),
+    Column("severity", String(16), nullable=False),
+    Column("value", Float, nullable=False),
+    Column("threshold", Float, nullable=False),
+    Column("told", Boolean, nullable=False),
+    Column("since", _TIME, nullable=False),
+    Column("fired_at", _TIME),
+    Column("resolved_at", _TIME),
+    Index(None, "rule", "id"),
+    Index(None, "status"),
+)
+
+alert_silences = Table(
+    "alert_silences",
+    metadata,
+    Column("id", _SERIAL, primary_key=True),
+    Column("rule", String(64), nullable=False),
+    Column("reason", String(200), nullable=False),
+    Column("made_by", String(128), nullable=False),
+    Column("created_at", _TIME, nullable=False),
+    Column("until", _TIME, nullable=False),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", String(32), primary_key=True),
+    Column("holder", String(128), nullable=False),
+    Column("until", _TIME, nullable=False),
+)

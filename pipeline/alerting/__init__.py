@@ -1,0 +1,1 @@
+"""Alerting: rules that are data, looked at every few seconds by one process, and told as events."""
