@@ -71,6 +71,7 @@ class Feeding(bootsteps.StartStopStep):
 
     def stop(self, worker: Any) -> None:
         """Celery calls this when the worker ends."""
+        _deliverer(os.getpid()).stop()
         for one in self._running:
             one.stop()
 

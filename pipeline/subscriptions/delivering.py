@@ -6,6 +6,7 @@ import datetime
 import logging
 import random
 import secrets
+import threading
 import time
 from collections.abc import Sequence
 
@@ -36,6 +37,11 @@ class Deliverer:
         self._settings = settings
         self._store = store
         self._events = events
+        self._stopped = threading.Event()
+
+    def stop(self) -> None:
+        """Ends what is under way behind the attempts at hand; somebody else goes on."""
+        self._stopped.set()
 
     def serve(self, subscription_id: str) -> bool:
         """Delivers what is due, for a bounded time; False when somebody else does, or nothing may be delivered.
@@ -68,7 +74,7 @@ class Deliverer:
                 self._attempted(one, works, mail.send(one, works, self._settings))
             else:
                 self._post(one, works[0])
-            if time.monotonic() >= until:
+            if self._stopped.is_set() or time.monotonic() >= until:
                 return True
 
     def _lease_seconds(self) -> float:

@@ -17,7 +17,8 @@ import orjson
 
 from pipeline.bus import Bus
 from pipeline.bus.log import Entry
-from pipeline.errors import BusUnavailable, SpanfeedError, StoreUnavailable
+from pipeline.errors import BusUnavailable, InvalidEvent, StoreUnavailable
+from pipeline.event import check_type
 from pipeline.settings import Settings
 from pipeline.store import Store, deliveries, subscriptions
 from pipeline.store.deliveries import Draft
@@ -78,7 +79,8 @@ class Feeder:
             except (BusUnavailable, StoreUnavailable) as error:
                 logger.warning("subscriptions wait: %s", error)
                 self._stopped.wait(_AWAY_SECONDS)
-            except SpanfeedError:
+            except Exception:
+                # Whoever reads must go on reading: the log waits for it.
                 logger.exception("the feeder of subscriptions stumbled")
                 self._stopped.wait(_AWAY_SECONDS)
 
@@ -89,7 +91,7 @@ class Feeder:
         """
         self._held = self._held or self._read()
         if self._held:
-            new = self._keep(self._held)
+            new = self._kept(self._held)
             self._log.acknowledge(NAME, *(entry.entry_id for entry in self._held))
             self._held = ()
             self._look_at = 0.0 if new else self._look_at
@@ -113,6 +115,26 @@ class Feeder:
         begins = [one.since_id for one in subscriptions.living(self._store)]
         self._log.join(NAME, f"{min(begins)}-0" if begins else "$")
 
+    def _kept(self, entries: Sequence[Entry]) -> int:
+        try:
+            return self._keep(entries)
+        except (BusUnavailable, StoreUnavailable):
+            raise
+        except Exception:
+            logger.warning("subscriptions: of %d entries one cannot be kept", len(entries), exc_info=True)
+            return sum(self._keep_one(entry) for entry in entries)
+
+    def _keep_one(self, entry: Entry) -> int:
+        """One that nobody can keep is put aside, so that it does not stop the others."""
+        try:
+            return self._keep([entry])
+        except (BusUnavailable, StoreUnavailable):
+            raise
+        except Exception as error:
+            logger.exception("subscriptions: %s is put aside", entry.entry_id)
+            self._log.bury(NAME, entry, f"could not be kept: {type(error).__name__}")
+            return 0
+
     def _keep(self, entries: Sequence[Entry]) -> int:
         # Read behind the entries: who subscribed before an event came is among them.
         wanting = subscriptions.living(self._store)
@@ -129,12 +151,15 @@ class Feeder:
             return []
         try:
             said = orjson.loads(entry.wire)
+            check_type(said["event_type"])
+            if not isinstance(said["id"], int):
+                raise InvalidEvent("its id is no whole number")
             fitting = [one for one in wanting if is_wanted(one, said)]
             if not fitting:
                 return []
             body = payload_of(entry.wire, said, self._settings.delivery_payload_limit_bytes)
             return [Draft(one.subscription_id, said["id"], said["event_type"], self._due(one), body) for one in fitting]
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (InvalidEvent, ValueError, KeyError, TypeError, AttributeError) as error:
             self._log.bury(NAME, entry, f"not an event: {type(error).__name__}")
             return []
 

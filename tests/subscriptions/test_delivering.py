@@ -6,6 +6,7 @@ import base64
 import datetime
 import hashlib
 import hmac
+import json
 import socket
 import threading
 import time
@@ -16,6 +17,7 @@ from typing import Any
 import pytest
 import redis
 
+from pipeline.bus.inspect import Inspection
 from pipeline.catalog import Audience
 from pipeline.store import deliveries, retention, subscriptions
 from pipeline.store.keys import ApiKey, revoke
@@ -28,6 +30,9 @@ from tests.parts.mail_part import MailPart
 from tests.parts.waiting import wait_for
 from tests.parts.webhook_part import WebhookPart, make_certificate
 from tests.subscriptions.conftest import Delivering
+from web.doctor.handlers import deliveries as look
+from web.doctor.lines import Level
+from web.doctor.patient import Patient
 
 Make = Callable[..., Delivering]
 
@@ -224,7 +229,7 @@ def test_a_certificate_is_checked_for_the_name(make: Make, tmp_path: Path, monke
 
 def test_the_circuit_opens_is_told_and_closes(make: Make, receiver: WebhookPart) -> None:
     """Without this a receiver that is down would be asked for every event, and nobody would know."""
-    delivering = make(SPANFEED_DELIVERY_CIRCUIT_FAILURES_LIMIT="3", SPANFEED_DELIVERY_CIRCUIT_OPEN_SECONDS="0.4")
+    delivering = make(SPANFEED_DELIVERY_CIRCUIT_FAILURES_LIMIT="3", SPANFEED_DELIVERY_CIRCUIT_OPEN_SECONDS="3600")
     receiver.status = 500
     one = delivering.subscribe(receiver.url, event_types=[])
     emit(delivering)
@@ -237,11 +242,19 @@ def test_the_circuit_opens_is_told_and_closes(make: Make, receiver: WebhookPart)
     assert receiver.url not in str(opened)
     emit(delivering)
     assert delivering.feed() == [], "it must rest"
+    assert delivering.deliverer.serve(one.subscription_id)
+    assert len(receiver.received) == 3
+    # An hour later it is tried once, and goes on to rest.
+    rested = datetime.datetime.now(datetime.UTC)
+    subscriptions.change(delivering.store, one.subscription_id, open_until=rested)
+    delivering.run()
+    assert len(receiver.received) == 4
+    assert delivering.again(one).is_open_at(datetime.datetime.now(datetime.UTC))
     receiver.status = 200
-    deadline = time.monotonic() + 20
-    while {row.status for row in delivering.log(one)} != {"delivered"} and time.monotonic() < deadline:
-        delivering.run()
-    assert states(delivering, one) == [("delivered", 4), ("delivered", 1)]
+    subscriptions.change(delivering.store, one.subscription_id, open_until=rested)
+    delivering.run()
+    assert {row.status for row in delivering.log(one)} == {"delivered"}
+    assert sum(row.attempts for row in delivering.log(one)) == len(receiver.received) == 6
     assert len(delivering.told("subscription.circuit_closed")) == 1
     assert len(delivering.told("subscription.circuit_opened")) == 1
     delivering.run()
@@ -307,6 +320,19 @@ def test_who_subscribed_before_anybody_delivered_misses_nothing(delivering: Deli
     assert [came.said["data"]["event_data"] for came in receiver.received] == [{"n": 2}]
 
 
+def test_the_doctor_says_that_nobody_delivers(delivering: Delivering, receiver: WebhookPart) -> None:
+    """Without this events would go nowhere, and nothing would say why."""
+    patient = Patient(delivering.settings, Inspection(delivering.settings.redis_url), delivering.store)
+    delivering.bus.handler_log.forget("subscriptions")
+    emit(delivering)
+    assert look(patient) == []
+    delivering.subscribe(receiver.url)
+    [line] = look(patient)
+    assert (line.name, line.level, line.mend) == ("deliveries", Level.WARNING, "run: spanfeed deliver")
+    delivering.feeder.turn()
+    assert look(patient) == []
+
+
 def test_only_what_came_after_the_subscription_is_delivered(delivering: Delivering, receiver: WebhookPart) -> None:
     """Without this a new subscriber would be sent what happened before, by how far the reading was behind."""
     emit(delivering, data={"n": 1})
@@ -330,12 +356,15 @@ def test_a_large_event_goes_without_its_data(make: Make, receiver: WebhookPart) 
 def test_what_is_no_event_is_put_aside(delivering: Delivering, receiver: WebhookPart) -> None:
     """Without this one broken entry would stop all deliveries."""
     one = delivering.subscribe(receiver.url)
+    good = {"event_type": "order.made", "category": "realtime", "priority": "low", "metadata": {}, "timestamp": "t"}
+    wrong = [{**good, "id": "x"}, {**good, "id": 2**80}, {**good, "id": 2**60, "event_type": "order.\x00"}, [], 7]
     with redis.Redis.from_url(delivering.settings.redis_url) as client:
-        client.xadd("sf:{0}:log", {"e": b"{not json"})
+        for body in (b"{not json", *map(json.dumps, wrong)):
+            client.xadd("sf:{0}:log", {"e": body})
     emit(delivering)
     delivering.run()
     assert states(delivering, one) == [("delivered", 1)]
-    assert len(delivering.bus.handler_log.dead("subscriptions", 5)) == 1
+    assert len(delivering.bus.handler_log.dead("subscriptions", 10)) == 6
 
 
 def _key(delivering: Delivering, scopes: str) -> str:

@@ -10,14 +10,16 @@ from pathlib import Path
 
 import pytest
 
+import celeryconfig
 from pipeline.errors import SettingError
 from pipeline.settings import Settings
-from web.up import ports
+from tasks.deliveries import QUEUE
+from web.up import children, ports
 from web.up.banner import banner
 from web.up.command import up
 from web.up.first_start import SampleDocuments
 from web.up.flower import flower_argv, flower_environment
-from web.up.worker import beat_argv, worker_argv
+from web.up.worker import beat_argv, deliver_argv, exec_deliver, worker_argv
 
 
 def test_a_port_in_use_is_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -102,6 +104,16 @@ def test_a_worker_may_be_told_its_queues_its_name_and_its_size() -> None:
     assert not any(word.startswith("--queues") for word in every)
     one = worker_argv(settings, ("spanfeed.search", "spanfeed.think"), "searcher", 1)
     assert {"--queues=spanfeed.search,spanfeed.think", "--hostname=searcher@%h", "--concurrency=1"} <= set(one)
+
+
+def test_deliveries_have_a_worker_of_their_own() -> None:
+    """Slow receivers would take the children that the chat's stages need."""
+    words = set(deliver_argv(Settings(delivery_threads=5)))
+    assert {f"--queues={QUEUE}", "--pool=threads", "--concurrency=5"} <= words
+    assert QUEUE not in {queue.name for queue in celeryconfig.task_queues}
+    assert deliver_argv(Settings()) in [spec.argv for spec in children.later(Settings())]
+    with pytest.raises(SettingError, match="SPANFEED_SECRET_KEY"):
+        exec_deliver(Settings(redis_url="redis://127.0.0.1:1/0"))
 
 
 def test_the_scheduler_remembers_in_the_home_folder(tmp_path: Path) -> None:

@@ -50,6 +50,7 @@ THEN = (
     Check("recorder", recorder.recorder, ("redis",)),
     Check("watchdog", recorder.watchdog, ("redis",)),
     Check("handlers", handlers.handlers, ("redis",)),
+    Check("deliveries", handlers.deliveries, ("redis", "database")),
     Check("migrations", database.migrations, ("database",)),
     Check("dead letters", database.dead_letters, ("database",)),
     Check("disk", folder.disk),
