@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import datetime
 import hashlib
 import hmac
@@ -205,6 +206,32 @@ def test_an_endless_answer_is_not_read(make: Make) -> None:
         delivering.run()
         thread.join(20)
     assert [row.error for row in delivering.log(one)] == ["the connection failed"] * 2
+
+
+def test_an_answer_that_drips_is_left_in_time(make: Make) -> None:
+    """Without this a receiver that sends a byte now and then would keep a thread for hours."""
+    delivering = make(SPANFEED_DELIVERY_TIMEOUT_SECONDS="0.6", SPANFEED_DELIVERY_BACKOFF_SECONDS="60")
+    left = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def drip() -> None:
+            connection, _ = server.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 100 Continue\r\n")
+                while not left.wait(0.1):
+                    connection.sendall(b"a")
+
+        thread = threading.Thread(target=drip, daemon=True)
+        thread.start()
+        one = delivering.subscribe(f"http://127.0.0.1:{server.getsockname()[1]}/")
+        emit(delivering)
+        serving = threading.Thread(target=delivering.run, daemon=True)
+        serving.start()
+        serving.join(20)
+        left.set()
+        thread.join(20)
+        serving.join(20)
+    assert [row.error for row in delivering.log(one)] == ["no answer within 0.6 s"]
 
 
 def test_a_certificate_is_checked_for_the_name(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
