@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from tests.parts.redis_part import SERVERS, RedisPart
 from tests.parts.stack import Stack
 
 DATABASES = ("sqlite", "postgresql")
+# The tests start hundreds of processes: where bytecode is not kept each of them would compile the program anew, and
+# each process of the test run all tests.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 @pytest.fixture(scope="session")
