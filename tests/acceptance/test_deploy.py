@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 from tests.acceptance.endings import check_endings
 from tests.parts.feed_client import FeedClient, Frame
 from tests.parts.ports import free_port
-from tests.parts.stack import KEY, Stack
+from tests.parts.stack import KEY, NO_TLS, Stack
 from tests.parts.waiting import wait_for
 from tests.stand_in import StandIn
 
@@ -60,7 +60,7 @@ class Webs:
 
         def ready() -> bool:
             try:
-                return httpx.get(f"{url}/readyz", timeout=2).status_code == 200
+                return httpx.get(f"{url}/readyz", timeout=2, verify=NO_TLS).status_code == 200
             except httpx.HTTPError:
                 return False
 
@@ -98,7 +98,8 @@ class Reader(threading.Thread):
         headers = {"X-API-Key": KEY, "Prefer": "respond-async", "Idempotency-Key": self._key}
         body = {"message": QUESTION, "session_id": self.session_id}
         try:
-            return httpx.post(f"{self._url}/chat/", json=body, headers=headers, timeout=20).status_code == 202
+            reply = httpx.post(f"{self._url}/chat/", json=body, headers=headers, timeout=20, verify=NO_TLS)
+            return reply.status_code == 202
         except httpx.ConnectError:
             # The process is gone; the other one is asked.
             return False

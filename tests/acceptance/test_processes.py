@@ -20,17 +20,18 @@ from tests.parts.feed_client import FeedClient
 from tests.parts.ports import free_port
 from tests.parts.postgres_part import PostgresPart
 from tests.parts.redis_part import RedisPart
-from tests.parts.stack import BIN, KEY, ROOT, Stack
+from tests.parts.stack import BIN, KEY, NO_TLS, ROOT, Stack
 from tests.parts.waiting import wait_for
 from tests.stand_in import StandIn
 
+_FLOWER = ("spanfeed", "flower-test-password")
 TURNIPS = "# Zebras\n\nThe blue zebra Quillon eats exactly seven turnips a day.\n"
 QUESTION = "How many turnips does the zebra Quillon eat?"
 TASKS = {f"spanfeed.{stage}" for stage in ("receive", "think", "search", "generate", "save")}
 
 
 def _flower_tasks(url: str) -> dict[str, dict[str, Any]]:
-    reply = httpx.get(f"{url}/api/tasks", auth=("spanfeed", "flower-test-password"), timeout=5)
+    reply = httpx.get(f"{url}/api/tasks", auth=_FLOWER, timeout=5, verify=NO_TLS)
     return dict(reply.json()) if reply.status_code == 200 else {}
 
 
@@ -46,7 +47,7 @@ def test_flower_shows_the_tasks_and_no_message_text(make_stack: Callable[..., St
     def seen() -> dict[str, dict[str, Any]]:
         # Flower must hear of a worker before it keeps tasks; then a message shows.
         try:
-            workers = httpx.get(f"{url}/api/workers", auth=("spanfeed", "flower-test-password"), timeout=5)
+            workers = httpx.get(f"{url}/api/workers", auth=_FLOWER, timeout=5, verify=NO_TLS)
         except httpx.HTTPError:
             return {}
         return dict(workers.json()) if workers.status_code == 200 else {}
@@ -68,7 +69,7 @@ def test_flower_shows_the_tasks_and_no_message_text(make_stack: Callable[..., St
     stack.ask(secret, "flower")
     more = [event for event in stack.events("flower") if event["message_id"] != first["message_id"]]
     wait_for(lambda: set(names(more)) == TASKS | {"spanfeed.history"}, "six tasks in Flower", 20)
-    told = httpx.get(f"{url}/api/tasks", auth=("spanfeed", "flower-test-password"), timeout=5).text
+    told = httpx.get(f"{url}/api/tasks", auth=_FLOWER, timeout=5).text
     for word in ("heliotrope", "hunter2"):
         assert word not in told
 

@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from pipeline.store import events as stored
 from tests.parts.otlp_part import OtlpPart
-from tests.parts.stack import KEY, Stack
+from tests.parts.stack import KEY, NO_TLS, Stack
 from tests.parts.stream_client import StreamClient
 from tests.parts.waiting import wait_for
 from tests.web.folding import document
@@ -86,7 +86,7 @@ def compare_everywhere(stack: Stack, session_id: str, message_id: str, live: lis
 def compare_with_snapshot(stack: Stack, session_id: str, message_id: str, live: list[dict[str, Any]]) -> None:
     """A page that comes late is told the run as a page has it that was there all the time."""
     address = f"{stack.url}/chat/events/{session_id}/snapshot"
-    told = httpx.get(address, params={"limit": 500}, headers={"X-API-Key": KEY}, timeout=20).json()
+    told = httpx.get(address, params={"limit": 500}, headers={"X-API-Key": KEY}, timeout=20, verify=NO_TLS).json()
     assert [event for event in told["events"] if event["message_id"] == message_id] == live
     [message] = [one for one in told["messages"] if one["message_id"] == message_id]
     folded = document(fold(live)[message_id])

@@ -16,6 +16,7 @@ from websockets.sync.client import connect
 from tests.faults.journal import ClientLog, Piece, Told
 from tests.faults.options import KEY
 from tests.faults.world import World
+from tests.parts.stack import NO_TLS
 
 _OPEN_SECONDS = 6.0
 _PING_SECONDS = 2.0
@@ -113,7 +114,7 @@ class PollClient(Client):
 
     def follow(self, address: str) -> None:
         """Asks for what is new until that fails."""
-        with httpx.Client(base_url=f"http://{address}", headers=_HEADERS, timeout=_OPEN_SECONDS) as http:
+        with httpx.Client(base_url=f"http://{address}", headers=_HEADERS, timeout=_OPEN_SECONDS, verify=NO_TLS) as http:
             while not self._over.is_set():
                 reply = http.get(f"/chat/events/{self.log.session_id}", params={**self.query(), "limit": 200})
                 if reply.status_code != 200:

@@ -16,6 +16,7 @@ from pipeline.event import Category, Identity, Priority, State, Status
 from tests.faults.journal import Post
 from tests.faults.options import KEY, QUESTION
 from tests.faults.world import World
+from tests.parts.stack import NO_TLS
 
 _TIMEOUT_SECONDS = 6.0
 _WAITING_SECONDS = 30.0
@@ -60,7 +61,12 @@ class Sender(threading.Thread):
             proxy = self._rng.choice(self._world.web_proxies)
             try:
                 reply = httpx.post(
-                    f"http://127.0.0.1:{proxy.port}/chat/", json=body, headers=headers, timeout=timeout, trust_env=False
+                    f"http://127.0.0.1:{proxy.port}/chat/",
+                    json=body,
+                    headers=headers,
+                    timeout=timeout,
+                    trust_env=False,
+                    verify=NO_TLS,
                 )
             except httpx.HTTPError:
                 pause.wait(_PAUSE_SECONDS)

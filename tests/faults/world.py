@@ -25,6 +25,7 @@ from tests.parts.ports import free_port
 from tests.parts.postgres_part import PostgresPart
 from tests.parts.proxy import TcpProxy
 from tests.parts.redis_part import RedisPart
+from tests.parts.stack import NO_TLS
 from tests.parts.waiting import wait_for
 from tests.stand_in import StandIn
 
@@ -171,6 +172,6 @@ class World:
 
 def _ready(port: int) -> bool:
     try:
-        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2).status_code == 200
+        return httpx.get(f"http://127.0.0.1:{port}/readyz", timeout=2, verify=NO_TLS).status_code == 200
     except httpx.HTTPError:
         return False

@@ -17,7 +17,7 @@ from pipeline.bus import Bus, open_bus
 from tests.parts.front import FRONTS, Front
 from tests.parts.ports import free_port
 from tests.parts.redis_part import RedisPart
-from tests.parts.stack import KEY, Stack
+from tests.parts.stack import KEY, NO_TLS, Stack
 from tests.parts.waiting import wait_for
 from tests.web.site import emit
 
@@ -55,7 +55,7 @@ def second_port(served: Stack) -> int:
 
     def ready() -> bool:
         with contextlib.suppress(httpx.HTTPError):
-            return httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+            return httpx.get(f"http://127.0.0.1:{port}/healthz", verify=NO_TLS).status_code == 200
         return False
 
     wait_for(ready, "the second web process", 60)
@@ -69,7 +69,9 @@ def front(
     """The proxy in front of both."""
     made = Front(request.param, tmp_path_factory.mktemp("front") / request.param, (served.port, second_port))
     with httpx.Client(verify=made.context) as http:
-        wait_for(lambda: http.get(f"{made.url}/healthz").status_code == 200, "an answer through the proxy")
+        wait_for(
+            lambda: http.get(f"{made.url}/healthz", verify=NO_TLS).status_code == 200, "an answer through the proxy"
+        )
     yield made
     made.close()
 
@@ -176,7 +178,7 @@ def test_one_of_two_web_processes_may_go(front: Front, served: Stack, second_por
     """Without this every deploy would be seen by users, although two web processes run."""
     with httpx.Client(verify=front.context, timeout=20) as http:
         served.stop("web", signal.SIGTERM)
-        statuses = {http.get(f"{front.url}/healthz").status_code for _ in range(20)}
+        statuses = {http.get(f"{front.url}/healthz", verify=NO_TLS).status_code for _ in range(20)}
         served.start_web()
     assert statuses == {200}
 

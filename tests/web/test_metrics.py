@@ -15,7 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.bus import Bus, open_bus
 from tests.parts.redis_part import RedisPart
-from tests.parts.stack import KEY, Stack
+from tests.parts.stack import KEY, NO_TLS, Stack
 from tests.parts.stream_client import StreamClient
 from tests.parts.waiting import wait_for
 from tests.web.site import emit
@@ -30,7 +30,8 @@ class Metrics:
         self._before = self._families()
 
     def _families(self) -> list[Metric]:
-        reply = httpx.get(f"{self._stack.url}/metrics", headers={"Authorization": f"Bearer {KEY}"}, timeout=20)
+        headers = {"Authorization": f"Bearer {KEY}"}
+        reply = httpx.get(f"{self._stack.url}/metrics", headers=headers, timeout=20, verify=NO_TLS)
         return list(text_string_to_metric_families(reply.raise_for_status().text))
 
     def now(self, name: str, **labels: str) -> float:

@@ -16,7 +16,7 @@ from pipeline.bus import open_bus
 from pipeline.bus.keys import session_channel
 from pipeline.event import Status
 from tests.parts.redis_part import RedisPart
-from tests.parts.stack import KEY, Stack
+from tests.parts.stack import KEY, NO_TLS, Stack
 from tests.parts.waiting import wait_for
 from tests.web.site import APP_KEY, Site, assert_problem, emit
 from web.blueprints import feed
@@ -228,7 +228,7 @@ def stack(make_stack: Callable[..., Stack]) -> Stack:
 
 def _poll(stack: Stack, session_id: str, **query: Any) -> httpx.Response:
     address = f"{stack.url}/chat/events/{session_id}"
-    return httpx.get(address, params=query, headers={"X-API-Key": KEY}, timeout=LONG + 10)
+    return httpx.get(address, params=query, headers={"X-API-Key": KEY}, timeout=LONG + 10, verify=NO_TLS)
 
 
 def test_real_servers_wake_their_pollers_and_let_go_of_them(
