@@ -7,6 +7,12 @@ VENV := .venv
 LOG := $(or $(SPANFEED_HOME),var)/logs/setup.log
 PROGRESS := $(VENV)/bin/python scripts/progress.py
 NODE := scripts/with-node.sh
+BESIDE := $(VENV)/bin/python scripts/beside.py
+# The longest come first, so that no processor waits at the end.
+CHECKS := $(VENV)/bin/mypy -- $(NODE) npm --prefix frontend run check -- $(VENV)/bin/lint-imports -- \
+	$(VENV)/bin/ruff check -- $(VENV)/bin/ruff format --check
+# Writes the bytecode of all tests once, which otherwise each of the processes that run them would make for itself.
+COMPILED := $(VENV)/bin/python -c "import pytest; pytest.main('--collect-only -o addopts= -p no:terminal'.split())"
 UV := $(VENV)/bin/uv
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
 PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-results -prune -o -type f \
@@ -32,8 +38,8 @@ setup-dev: $(VENV)/.installed-dev
 page: web/static/app/.built ## Builds the page, with a Node.js of its own where there is none.
 	@:
 
-test: setup-dev page test-programs lint ## Runs every check and every test.
-	@$(NODE) npm --prefix frontend test
+test: setup-dev page test-programs frontend/node_modules/.installed ## Runs every check and every test.
+	@$(BESIDE) $(CHECKS) -- $(COMPILED) -- $(NODE) npm --prefix frontend test
 	@$(VENV)/bin/python -m pytest -n 4 --dist worksteal
 
 test-programs: setup-dev
@@ -51,11 +57,7 @@ soak: setup-dev test-programs ## Lets clients join, leave and resume 100,000 tim
 	@$(VENV)/bin/python -m tests.soak --joins 100000 --seed 1 --redis-restarts 20
 
 lint: setup-dev frontend/node_modules/.installed ## Checks style, types and the direction of imports.
-	@$(VENV)/bin/ruff check
-	@$(VENV)/bin/ruff format --check
-	@$(VENV)/bin/mypy
-	@$(VENV)/bin/lint-imports
-	@$(NODE) npm --prefix frontend run check
+	@$(BESIDE) $(CHECKS)
 
 format: setup-dev ## Formats the Python code.
 	@$(VENV)/bin/ruff check --fix

@@ -48,6 +48,28 @@ def test_an_old_python_is_one_sentence(tmp_path: Path) -> None:
     assert f"{old} is 3.9; choose another" in refused.stderr
 
 
+def test_what_runs_beside_one_another_is_told_in_one_piece(tmp_path: Path) -> None:
+    """A fault that one of several checks finds would pass unseen, or drown in what the others say."""
+    # Each waits until the other has begun, so that they can only end when they run beside one another.
+    code = (
+        "import pathlib, sys, time\n"
+        "folder, mine, others, status = pathlib.Path(sys.argv[1]), *sys.argv[2:]\n"
+        "(folder / mine).touch()\n"
+        "while not (folder / others).exists():\n    time.sleep(0.01)\n"
+        "for number in range(500):\n    print(mine, number, flush=True)\n"
+        "sys.exit(int(status))"
+    )
+    begin = (sys.executable, "-c", code, str(tmp_path))
+    beside = (sys.executable, "scripts/beside.py")
+    ran = _run(*beside, *begin, "left", "right", "0", "--", *begin, "right", "left", "3")
+    told = [[f"{name} {number}" for number in range(500)] for name in ("left", "right")]
+    assert ran.stdout.splitlines() in (told[0] + told[1], told[1] + told[0])
+    assert (ran.returncode, ran.stderr.count("Failed: ")) == (1, 1)
+    assert ran.stderr.endswith("right left 3\n")
+    assert _run(*beside, "true", "--", "nonesuch").stderr == "Failed: nonesuch\n"
+    assert _run(*beside, "true", "--", "true").returncode == 0
+
+
 def test_a_long_step_is_one_line(tmp_path: Path) -> None:
     """Pages of an installer's output would bury the one short block."""
     log = tmp_path / "logs" / "setup.log"
