@@ -52,7 +52,8 @@ def test_a_new_fact_is_cited_and_a_removed_one_refused(make_stack: Callable[...,
     """Without this a user's own documents would not be answered from, or still be after they were removed."""
     stack = make_stack().start()
     fact = uuid.uuid4().hex[:12]
-    stack.add_document("facts.md", f"# Vault\n\nThe code word of the vault Merribold is {fact}.\n", "facts")
+    file = stack.written("facts.md", f"# Vault\n\nThe code word of the vault Merribold is {fact}.\n", "facts")
+    stack.command("documents", "add", str(file), "--collection", "facts")
     found = stack.ask("What is the code word of the vault Merribold?").json()
     assert fact in found["answer"]
     assert found["sources"][0]["path"] == "facts.md"

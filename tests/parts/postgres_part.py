@@ -54,7 +54,11 @@ class PostgresPart:
         """Starts the server and waits until it answers."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, user=self._user, stdout=log, stderr=log, cwd="/")
-        wait_for(self._answers, "PostgreSQL's answer", 30)
+        try:
+            wait_for(self._answers, "PostgreSQL's answer", 60)
+        except BaseException:
+            self.stop()
+            raise
 
     def stop_now(self) -> None:
         """Stops the server without a shutdown, as a crash would; its files stay, and `start` recovers them."""

@@ -97,7 +97,11 @@ class RabbitPart:
 
     def wait(self) -> None:
         """Waits until the node speaks AMQP."""
-        wait_for(self._answers, f"RabbitMQ's answer; its log is {self._folder / 'server.log'}", 60)
+        try:
+            wait_for(self._answers, f"RabbitMQ's answer; its log is {self._folder / 'server.log'}", 100)
+        except BaseException:
+            self.close()
+            raise
 
     def _answers(self) -> bool:
         assert self._process is not None

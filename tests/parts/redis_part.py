@@ -54,7 +54,11 @@ class RedisPart:
             self._process = subprocess.Popen(
                 self._command, stdout=log, stderr=log, env=environment, restore_signals=False
             )
-        wait_for(self._answers, "Redis's answer")
+        try:
+            wait_for(self._answers, f"Redis's answer; its log is {self._folder / 'server.log'}", 60)
+        except BaseException:
+            self.stop(kill=True)
+            raise
 
     def _answers(self) -> bool:
         with contextlib.suppress(redis.exceptions.RedisError):

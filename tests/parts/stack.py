@@ -18,6 +18,9 @@ import psutil
 from pipeline import settings as settings_table
 from pipeline.settings import Settings
 from pipeline.store import Store, migrate, open_store
+from pipeline.store.documents import DocumentIndex
+from tasks.rag.ingest import add_path
+from tasks.resources import INDEX_FILE
 from tests.parts.feed_client import FeedClient
 from tests.parts.ports import free_port
 from tests.parts.redis_part import RedisPart
@@ -79,6 +82,15 @@ class Stack:
 
     def start(self, *, worker: bool = True, recorder: bool = True, relay: bool = False) -> Stack:
         """Starts web, a worker and a recorder unless told otherwise, a relay if told; waits until they answer."""
+        try:
+            self._start(worker, recorder, relay)
+        except BaseException:
+            # A fixture that fails in its beginning is not asked to end what it has begun.
+            self.close()
+            raise
+        return self
+
+    def _start(self, worker: bool, recorder: bool, relay: bool) -> None:
         if relay:
             self.start_relay()
         self.start_web(wait=False)
@@ -89,7 +101,6 @@ class Stack:
         self.wait_web()
         if worker:
             self.wait_worker("worker")
-        return self
 
     def start_web(self, wait: bool = True) -> None:
         """Starts the web server."""
@@ -99,7 +110,7 @@ class Stack:
 
     def wait_web(self) -> None:
         """Waits until the web server is ready."""
-        wait_for(self._ready, f"the web server's readiness; its log: {self.log('web')}", 30)
+        wait_for(self._ready, f"the web server's readiness; its log: {self.log('web')}", 60)
 
     def _ready(self) -> bool:
         try:
@@ -122,9 +133,9 @@ class Stack:
 
     def wait_worker(self, name: str) -> None:
         """Waits until the worker consumes."""
-        wait_for(lambda: " ready." in self.log(name), f"the worker's readiness; its log: {self.log(name)}", 30)
+        wait_for(lambda: " ready." in self.log(name), f"the worker's readiness; its log: {self.log(name)}", 60)
 
-    def start_relay(self, number: int = 0, seconds: float = 20.0) -> None:
+    def start_relay(self, number: int = 0, seconds: float = 60.0) -> None:
         """Starts a relay and waits until sockets can be handed over to it, for so long at most."""
         name = f"relay-{number}" if number else "relay"
         before = self.log(name).count("serves feeds")
@@ -164,8 +175,8 @@ class Stack:
                 child.kill()
 
     def close(self) -> None:
-        """Ends everything."""
-        self._end({name: signal.SIGTERM if name == "web" else signal.SIGKILL for name in self.processes})
+        """Ends everything at once: how each process ends when it is asked to has tests of its own."""
+        self._end(dict.fromkeys(self.processes, signal.SIGKILL))
         self.store.close()
 
     # What a user does
@@ -205,10 +216,16 @@ class Stack:
 
     def add_document(self, name: str, text: str, collection: str = "docs") -> None:
         """Indexes one file."""
+        index = DocumentIndex(self.home / INDEX_FILE)
+        add_path(index, collection, self.written(name, text, collection))
+        index.close()
+
+    def written(self, name: str, text: str, collection: str = "docs") -> Path:
+        """A file that could be indexed."""
         folder = self.home / "documents" / collection
         folder.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
-        self.command("documents", "add", str(folder / name), "--collection", collection)
+        return folder / name
 
     def command(self, *arguments: str) -> str:
         """Runs a `spanfeed` command and gives what it printed."""
@@ -231,7 +248,7 @@ class Stack:
     def settled(self) -> None:
         """Waits until the recorder has stored everything."""
         client = self.redis.client()
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 60
         while time.monotonic() < deadline:
             newest = client.hget("sf:{0}:clock", "last")
             groups = client.xinfo_groups("sf:{0}:log") if client.exists("sf:{0}:log") else []
