@@ -184,9 +184,9 @@ def test_a_web_process_that_ends_leaves_nobody_hanging(make_stack: Callable[...,
         started = time.monotonic()
         _end_gracefully(stack, "web", _GONE_SECONDS)
         assert time.monotonic() - started < _GONE_SECONDS
-        reply = asking.result(5)
+        reply = asking.result(20)
         with pytest.raises(ConnectionClosed) as closed:
-            feed.until_ended(seconds=5)
+            feed.until_ended(seconds=20)
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == _RESTART
     assert reply.status_code == 202, reply.text

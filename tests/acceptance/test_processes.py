@@ -53,7 +53,7 @@ def test_flower_shows_the_tasks_and_no_message_text(make_stack: Callable[..., St
         return dict(workers.json()) if workers.status_code == 200 else {}
 
     wait_for(seen, f"Flower's workers; its log: {stack.log('flower')}", 40)
-    assert httpx.get(f"{url}/api/workers", timeout=5).status_code == 401
+    assert httpx.get(f"{url}/api/workers", timeout=20).status_code == 401
     secret = "Why is the heliotrope password hunter2 so weak"
     first = stack.ask(secret, "flower").json()
     with stack.client() as client:
@@ -69,7 +69,7 @@ def test_flower_shows_the_tasks_and_no_message_text(make_stack: Callable[..., St
     stack.ask(secret, "flower")
     more = [event for event in stack.events("flower") if event["message_id"] != first["message_id"]]
     wait_for(lambda: set(names(more)) == TASKS | {"spanfeed.history"}, "six tasks in Flower", 20)
-    told = httpx.get(f"{url}/api/tasks", auth=_FLOWER, timeout=5).text
+    told = httpx.get(f"{url}/api/tasks", auth=_FLOWER, timeout=20).text
     for word in ("heliotrope", "hunter2"):
         assert word not in told
 

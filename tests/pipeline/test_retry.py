@@ -135,10 +135,10 @@ def test_a_try_that_said_nothing_resets_nothing(run: DrivenRun, raw: redis.Redis
     """A page would blank an answer that was never begun."""
     listener = raw.pubsub()  # type: ignore[no-untyped-call]
     listener.subscribe(keys.session_channel("s-1"))
-    assert listener.get_message(timeout=5)["type"] == "subscribe"
+    assert listener.get_message(timeout=20)["type"] == "subscribe"
     run.release("receive")
     run.begin("receive", "R")
     run.progress("R")
-    heads = [listener.get_message(timeout=5)["data"].split(b"\n")[0] for _ in range(2)]
+    heads = [listener.get_message(timeout=20)["data"].split(b"\n")[0] for _ in range(2)]
     assert [head.split(b" ")[1] for head in heads] == [b"message_received"] * 2
     listener.close()

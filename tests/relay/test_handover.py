@@ -262,7 +262,7 @@ class Played:
         self.listener.setblocking(True)
         self.relays = Relays(settings_table.load({"SPANFEED_HOME": str(home)}))
         self.client, self.server = socket.socketpair()
-        self.client.settimeout(5)
+        self.client.settimeout(20)
 
     def answer(self, *answers: bytes) -> threading.Thread:
         """Gives one visitor these answers, one for each thing it says, then goes; keeps no descriptor."""
@@ -303,7 +303,7 @@ def test_a_socket_that_was_taken_is_the_relays_alone(played: Played) -> None:
     seat = played.relays.seat(CLAIM)
     assert seat is not None
     assert seat.give(played.server, WISH, RIGHTS, b"")
-    playing.join(5)
+    playing.join(20)
     played.server.shutdown(socket.SHUT_RDWR)
     assert played.client.recv(100) == b"from the relay"
 
@@ -314,7 +314,7 @@ def test_a_socket_that_was_not_taken_is_still_ours(played: Played) -> None:
     seat = played.relays.seat(CLAIM)
     assert seat is not None
     assert not seat.give(played.server, WISH, RIGHTS, b"")
-    playing.join(5)
+    playing.join(20)
     played.server.sendall(b"from a thread")
     assert played.client.recv(100) == b"from a thread"
 
@@ -326,7 +326,7 @@ def test_a_full_relay_is_no_absent_relay(played: Played, full: Full) -> None:
     with pytest.raises(NoPlace) as none:
         played.relays.seat(CLAIM)
     assert none.value.full is full
-    playing.join(5)
+    playing.join(20)
 
 
 def test_an_order_arrives_as_it_was_given() -> None:

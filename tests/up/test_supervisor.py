@@ -78,7 +78,7 @@ def test_a_killed_supervisor_leaves_no_process_behind(tmp_path: Path) -> None:
         driven.hears("all started")
         started += [child.pid for child in psutil.Process(driven.process.pid).children()]
         driven.process.kill()
-        until(lambda: not any(map(alive, started)), "the end of every process", seconds=5)
+        until(lambda: not any(map(alive, started)), "the end of every process", seconds=20)
 
 
 def test_a_killed_guard_is_replaced(tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_killed_guard_is_replaced(tmp_path: Path) -> None:
         # Only an executed guard listens; before that it is a copy of the supervisor.
         until(lambda: any("guard" in word for word in psutil.Process(new[0]).cmdline()), "the guard's program")
         driven.process.kill()
-        until(lambda: not alive(steady) and not alive(new[0]), "the end of every process", seconds=5)
+        until(lambda: not alive(steady) and not alive(new[0]), "the end of every process", seconds=20)
 
 
 def test_the_ending_has_an_order(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_the_ending_has_an_order(tmp_path: Path) -> None:
             driven.process_id(name)
         driven.hears("all started")
         driven.process.send_signal(signal.SIGTERM)
-        driven.hears("all ended", seconds=5)
+        driven.hears("all ended", seconds=20)
     assert (tmp_path / "order").read_text().split() == list(names)
 
 
@@ -140,7 +140,7 @@ def test_a_leader_may_let_its_own_children_finish(tmp_path: Path) -> None:
         driven.process_id("member")
         driven.hears("all started")
         driven.process.send_signal(signal.SIGTERM)
-        driven.hears("all ended", seconds=5)
+        driven.hears("all ended", seconds=20)
     assert (tmp_path / "finished").exists()
 
 

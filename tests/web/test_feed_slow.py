@@ -89,7 +89,7 @@ def test_a_slow_reader_of_a_long_past_does_not_hold_up_the_others(
     with Wire(server.url, receive_buffer=4_096) as slow, server.feed(session_id) as quick:
         assert slow.upgrade(f"/chat/ws/events/{session_id}?after=0").status == 101
         [new] = emit(server_bus, session_id, 1)
-        quick.until(lambda frame: frame["type"] == "event" and frame["event"]["id"] == new, 5)
+        quick.until(lambda frame: frame["type"] == "event" and frame["event"]["id"] == new)
         seen: list[int] = []
         while len(seen) <= len(ids):
             frame = json.loads(slow.frame()[1])

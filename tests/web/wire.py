@@ -19,7 +19,7 @@ HANDSHAKE = {
     "Sec-WebSocket-Version": "13",
     "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
 }
-_DEADLINE_SECONDS = 10.0
+_DEADLINE_SECONDS = 30.0
 
 
 @dataclasses.dataclass
