@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import functools
+import importlib
 import os
 
 from pipeline.errors import SettingError
 from pipeline.settings import Settings
 from tasks.llm.extractive import ExtractiveModel
 from tasks.llm.model import Model
-from tasks.llm.openai import OpenAIModel
 from tasks.rag.fts import FtsRetriever
 from tasks.rag.retriever import Retriever
 
@@ -28,10 +28,19 @@ def retriever(settings: Settings) -> Retriever:
     return _retriever(os.getpid(), settings)
 
 
+def preload(settings: Settings) -> None:
+    """Loads the library that the model needs, so that processes that are forked from this one share it."""
+    if settings.openai_base_url:
+        importlib.import_module("tasks.llm.openai")
+
+
 @functools.cache
 def model(settings: Settings) -> Model:
     """The author of answers: the OpenAI-compatible endpoint if one is set, else quoted sentences."""
     if settings.openai_base_url:
+        # Here, since it loads an HTTP client, which most processes do without.
+        from tasks.llm.openai import OpenAIModel
+
         return OpenAIModel(
             base_url=settings.openai_base_url,
             api_key=settings.openai_api_key,

@@ -7,11 +7,13 @@ from typing import Any
 
 from celery import signals
 
+from pipeline import settings as settings_table
 from pipeline.errors import SpanfeedError
 from tasks import jobs, presence
 from tasks.celery import app
 from tasks.closers import LostChildren
 from tasks.envelope import pushes_directly
+from tasks.resources import preload
 from tasks.runtime import runtime
 
 logger = logging.getLogger(__name__)
@@ -27,6 +29,12 @@ def compare_with_kombu(**_: Any) -> None:
         pushes_directly()
     except (OSError, SpanfeedError) as error:
         logger.warning("the envelopes could not be compared with kombu's: %s", type(error).__name__)
+
+
+@signals.worker_init.connect(weak=False)
+def load_model(**_: Any) -> None:
+    """Loads what the model needs, once for all children."""
+    preload(settings_table.load())
 
 
 @signals.worker_process_init.connect(weak=False)

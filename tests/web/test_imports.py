@@ -49,6 +49,12 @@ def test_a_command_loads_what_it_needs_when_it_runs() -> None:
     assert _loaded("web.cli").isdisjoint({"sqlalchemy", "redis", "opentelemetry.sdk", "pydantic"})
 
 
+def test_a_worker_without_an_endpoint_loads_no_http_client() -> None:
+    """Each worker and each `spanfeed documents` would start a tenth of a second later for a model that is not there."""
+    loaded = _loaded("tasks.worker, tasks.stages.think, tasks.stages.search, tasks.stages.generate, tasks.documents")
+    assert loaded.isdisjoint({"httpx", "tasks.llm.openai"})
+
+
 def test_a_worker_loads_no_other_command_of_celerys() -> None:
     """Each worker would start half a second later, and hold Flower's web server in memory."""
     assert _loaded("tasks.__main__").isdisjoint({"tornado", "flower", "prompt_toolkit", "celery.bin.celery"})
