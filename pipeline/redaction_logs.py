@@ -1,14 +1,19 @@
-"""Log records are redacted where they are made, whichever handler writes them and whoever has set that up."""
+"""Log records are made harmless where they are made: without secrets, one line each, whichever handler writes them."""
 
 from __future__ import annotations
 
 import io
 import logging
+import re
 import traceback
 from typing import Any
 
 from pipeline.redaction import Redactor
 from pipeline.redaction_patterns import MARK
+
+# What ends a line, moves a terminal's cursor or turns the reading direction round; a tab harms nobody.
+_UNSAFE = re.compile("[\x00-\x08\x0a-\x1f\x7f-\x9f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+_NAMES = {"\n": "\\n", "\r": "\\r"}
 
 
 def install(redactor: Redactor) -> None:
@@ -16,8 +21,21 @@ def install(redactor: Redactor) -> None:
     logging.setLogRecordFactory(RecordFactory(redactor))
 
 
+def one_line(text: str) -> str:
+    """`text` with every character that is none of a line's written as its escape."""
+    return _UNSAFE.sub(lambda match: _NAMES.get(match[0]) or _escape(ord(match[0])), text)
+
+
+def _escape(code: int) -> str:
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+
+
 class RecordFactory:
-    """Makes log records whose text holds no secrets; of what cannot be redacted only a marker is left."""
+    """Makes log records that are one line and hold no secrets; of what cannot be redacted only a marker is left.
+
+    The traceback of an exception is a part of that line: whoever can put a line break into an error's text could
+    otherwise write lines that look like records.
+    """
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
@@ -25,19 +43,17 @@ class RecordFactory:
     def __call__(self, *args: Any, **kwargs: Any) -> logging.LogRecord:
         """The record for `logging.setLogRecordFactory`'s arguments."""
         record = logging.LogRecord(*args, **kwargs)
-        if not self._redactor.enabled:
-            return record
         try:
-            record.msg = self._redactor.text(record.getMessage())
+            said = record.getMessage()
         except Exception:  # noqa: BLE001
             # Arguments that do not fit: logging would write them to stderr as they are.
-            record.msg = f"{MARK} a message could not be made from its arguments"
+            said = f"{MARK} a message could not be made from its arguments"
+        parts = [said, _traceback(record.exc_info) if record.exc_info else "", record.stack_info or ""]
+        # Each by itself, so that a marker in place of one does not hide the others.
+        record.msg = one_line("\n".join(self._redactor.text(part) for part in parts if part))
         record.args = ()
-        if record.exc_info:
-            # A formatter takes this text, where it is there, instead of writing one of its own.
-            record.exc_text = self._redactor.text(_traceback(record.exc_info))
-        if record.stack_info:
-            record.stack_info = self._redactor.text(record.stack_info)
+        # A formatter would write them once more, on lines of their own.
+        record.exc_info = record.exc_text = record.stack_info = None
         return record
 
 

@@ -276,6 +276,31 @@ def test_log_records_are_redacted_with_their_exceptions(lines: io.StringIO) -> N
     assert [secret for secret in PLANTED if secret in said] == []
 
 
+_FORGED = "x\n2026-11-24 12:00:00 INFO administrator logged in"
+_STEERING = ("\n", "\r", "\r\n", "\v", "\f", "\x1b[2J", "\x00", "\x7f", "\x85", "\x9b31m", "\u2028", "\u2029", "\u202e")
+
+
+@pytest.mark.parametrize("enabled", [True, False], ids=["redacted", "as it is"])
+def test_a_record_is_one_line_whatever_is_put_in(lines: io.StringIO, enabled: bool) -> None:
+    """Without this a stranger could write lines into the log that look like the program's own, or clear a terminal."""
+    redaction_logs.install(Redactor(enabled=enabled))
+    logger, records = logging.getLogger("planted"), 0
+    for put_in in (_FORGED, *_STEERING):
+        logger.warning(put_in.replace("%", "%%"))
+        logger.warning("path %s", put_in)
+        logger.warning("%(a)s", {"a": put_in})
+        try:
+            raise type(f"Own{put_in}", (ValueError,), {})(put_in) from KeyError(put_in)
+        except ValueError:
+            logger.exception("failed %s", put_in, stack_info=True)
+        records += 4
+    said = lines.getvalue()
+    assert len(said.splitlines()) == records
+    assert said.count("Traceback") >= records / 4
+    assert not [letter for letter in set(said) if letter != "\n" and (letter < " " or "\x7f" <= letter <= "\x9f")]
+    assert "\u202e" not in said
+
+
 def test_a_record_whose_arguments_do_not_fit_is_not_written_as_it_is(
     lines: io.StringIO, capsys: pytest.CaptureFixture[str]
 ) -> None:
