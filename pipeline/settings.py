@@ -105,6 +105,9 @@ class Settings:
         0, "SPANFEED_TRUSTED_PROXIES", "Proxies in front whose X-Forwarded headers are believed.", "proxies"
     )
     body_limit_bytes: int = _setting(262_144, "SPANFEED_BODY_LIMIT_BYTES", "Longest request body.", "bytes")
+    body_values_limit: int = _setting(
+        200_000, "SPANFEED_BODY_VALUES_LIMIT", "Commas and brackets in a JSON body, before it is read.", "values"
+    )
     message_limit_characters: int = _setting(
         16_384, "SPANFEED_MESSAGE_LIMIT_CHARACTERS", "Longest chat message.", "characters"
     )

@@ -21,6 +21,8 @@ from web.state import web_state
 
 blueprint = Blueprint("custom_events", __name__)
 _ONE, _LINES = "application/json", "application/x-ndjson"
+_LINES_FACTOR = 10
+"""So many lines, most of them empty, are looked at for each event that may be sent."""
 
 
 @blueprint.post("/api/v1/events")
@@ -32,7 +34,7 @@ def send_events() -> Response:
     raw = read_raw((_ONE, _LINES))
     who = principal()
     if request.mimetype == _LINES:
-        return _many(who, [line for line in raw.splitlines() if line.strip()])
+        return _many(who, _lines(raw))
     value = decode(raw, DATA_LIMIT_BYTES)
     if isinstance(value, dict) and "events" in value and "event_type" not in value and "type" not in value:
         value = value["events"]
@@ -42,6 +44,13 @@ def send_events() -> Response:
     event, found = _send(who, value)
     body = {"event_id": found.event_id, "id": found.log_id, "success": True, "event_type": event, "kept": found.kept}
     return Response(encode(body), 202 if found.kept else 201, content_type="application/json")
+
+
+def _lines(raw: bytes) -> list[bytes]:
+    """The lines that are not empty; not all of them where they are more than may be sent."""
+    limit = web_state().settings.events_bulk_limit_events
+    # A body of nothing but short lines would become many times as large.
+    return [line for line in raw.split(b"\n", _LINES_FACTOR * limit) if line.strip()]
 
 
 def _count(count: int) -> None:
