@@ -6,6 +6,7 @@ import io
 import logging
 import re
 import traceback
+import urllib.parse
 from typing import Any
 
 from pipeline.redaction import Redactor
@@ -50,11 +51,20 @@ class RecordFactory:
             said = f"{MARK} a message could not be made from its arguments"
         parts = [said, _traceback(record.exc_info) if record.exc_info else "", record.stack_info or ""]
         # Each by itself, so that a marker in place of one does not hide the others.
-        record.msg = one_line("\n".join(self._redactor.text(part) for part in parts if part))
+        record.msg = one_line("\n".join(self._redacted(part) for part in parts if part))
         record.args = ()
         # A formatter would write them once more, on lines of their own.
         record.exc_info = record.exc_text = record.stack_info = None
         return record
+
+    def _redacted(self, text: str) -> str:
+        found = self._redactor.text(text)
+        plain = urllib.parse.unquote(found) if "%" in found else found
+        if plain == found:
+            return found
+        # An address is logged as it came: what it hides behind `%40` is looked at, too.
+        redacted = self._redactor.text(plain)
+        return found if redacted == plain else redacted
 
 
 def _traceback(info: Any) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import urllib.parse
 from collections.abc import Callable
 from typing import Any
 
+import httpx
 import orjson
 import pytest
 import redis
@@ -25,6 +27,7 @@ from tests.pipeline.planted import NAMED, NAMED_VALUES, SECRETS
 
 CONTENT = {"gen_ai.prompt": "the prompt about turnips", "gen_ai.output.messages": "the answer about turnips"}
 SESSION = "doors"
+_GROUP = 12
 
 
 def _everything_in(client: redis.Redis) -> str:
@@ -142,3 +145,75 @@ def test_nothing_planted_comes_out_anywhere(make_stack: Callable[..., Stack], mo
         assert "document.uploaded" in outcomes[place] or place == "OTLP"
         assert "[mail]" in outcomes[place]
     assert not any(text in outcomes["OTLP"] for text in CONTENT.values())
+
+
+def _knock(client: httpx.Client, sentences: list[str]) -> None:
+    """Puts secrets wherever a request can carry some; most of them are refused."""
+    sentence = " ; ".join(sentences)
+    quoted = urllib.parse.quote(sentence, safe="")
+    plain = sentence.encode("ascii", "ignore").decode()
+    line = plain.replace("\n", " ").replace("\r", " ").strip()
+    for header in ("User-Agent", "Referer", "X-Request-ID", "Accept-Language", "Prefer", "If-None-Match", "Origin"):
+        client.get(f"/chat/events/{SESSION}", headers={header: line})
+    for header in ("X-API-Key", "Authorization", "Cookie", "Idempotency-Key", "Last-Event-ID", "X-Forwarded-For"):
+        client.post("/chat/", headers={header: line}, json={"message": ""})
+    client.get("/health", headers={"traceparent": line, "tracestate": line, "baggage": f"k={line}"})
+    for path in (
+        f"/chat/events/{SESSION}?token={quoted}",
+        f"/chat/events/{SESSION}?after={quoted}&limit={quoted}&event_type={quoted}&other={quoted}",
+        f"/chat/events/{SESSION}/stream?token={quoted}",
+        f"/chat/{quoted}",
+        f"/{quoted}",
+        f"/api/v1/keys/{quoted}",
+    ):
+        client.get(path, headers={"X-API-Key": ""} if "token" in path else {})
+    client.get(f"/chat/ws/events/{SESSION}?token={quoted}", headers={"Upgrade": "websocket", "X-API-Key": ""})
+    for body in (sentence.encode(), orjson.dumps(sentence), orjson.dumps({sentence: sentence, "message": 7})):
+        client.post("/chat/", content=body, headers={"Content-Type": "application/json"})
+    client.post("/chat/", content=sentence.encode(), headers={"Content-Type": "text/plain"})
+    client.post(f"/chat/{quoted}", json={"message": "", "language": sentence, "user_id": sentence})
+    client.post("/api/v1/login", json={"name": line[:100] or "x", "password": sentence})
+    client.post("/api/v1/keys", json={"name": "n", "scopes": [sentence], sentence: sentence})
+    client.post("/api/v1/event-types", json={"name": sentence, "texts": {"en": sentence}, "schema": {sentence: 1}})
+    event = {
+        "event_type": "custom.planted",
+        "session_id": SESSION,
+        "data": {"text": sentence, "deep": [{"er": one} for one in sentences], **dict.fromkeys(sentences, 1), **NAMED},
+        "metadata": {"note": sentences, **NAMED},
+    }
+    assert client.post("/api/v1/events", json=event).status_code == 201
+    assert client.post("/api/v1/events", json=[event]).status_code == 200
+
+
+def test_nothing_that_a_request_carries_is_kept_or_told(make_stack: Callable[..., Stack]) -> None:
+    """Without this a password in a header, an address or a mistaken request would lie in logs, traces and exports."""
+    otlp = OtlpPart()
+    stack = make_stack(OTEL_EXPORTER_OTLP_ENDPOINT=otlp.url, LOG_LEVEL="DEBUG", SPANFEED_LOGIN_TRIES_LIMIT="100000")
+    stack.start(worker=False, relay=True)
+    with stack.feed(SESSION) as feed, stack.client() as client:
+        sentences = [sentence for _, sentence in SECRETS]
+        groups = [sentences[start : start + _GROUP] for start in range(0, len(sentences), _GROUP)]
+        for number, group in enumerate(groups, 1):
+            _knock(client, group)
+            # A client that does not read would lose its connection.
+            while len(feed.events) < 2 * number:
+                feed.next(60)
+        stack.settled()
+        places = {
+            "Redis": _everything_in(stack.redis.client()),
+            "database": _everything_stored(stack),
+            "WebSocket": _plain(feed.frames),
+            "polling": _plain(stack.events(SESSION)),
+            "export": _plain([orjson.loads(line) for line in stack.command("events", "export").splitlines()]),
+            "audit": stack.command("audit", "export"),
+            "metrics": client.get("/metrics").text,
+            "OTLP": otlp.received.decode("utf-8", "replace"),
+            "logs": "".join(stack.log(name) for name in ("web", "recorder", "relay")),
+        }
+    otlp.close()
+    planted = [secret for secret, _ in SECRETS] + [f"plain-{word}" for word in NAMED_VALUES]
+    assert len(SECRETS) >= 60
+    assert {place: [s for s in planted if s in text] for place, text in places.items()} == {name: [] for name in places}
+    assert {event["event_type"] for event in feed.events} == {"custom.planted"}
+    for place in ("Redis", "database", "WebSocket", "polling", "export"):
+        assert "[mail]" in places[place]

@@ -276,6 +276,14 @@ def test_log_records_are_redacted_with_their_exceptions(lines: io.StringIO) -> N
     assert [secret for secret in PLANTED if secret in said] == []
 
 
+def test_what_an_address_hides_is_found(lines: io.StringIO) -> None:
+    """Without this whoever reads the log would read what a client has put into an address, a few signs aside."""
+    logger = logging.getLogger("planted")
+    logger.warning("GET /chat/joe%%40example.org/%s", "password%3Dhunter2")
+    logger.warning("GET /a%20b is 100% harmless")
+    assert lines.getvalue() == "GET /chat/[mail]/password=[redacted]\nGET /a%20b is 100% harmless\n"
+
+
 _FORGED = "x\n2026-11-24 12:00:00 INFO administrator logged in"
 _STEERING = ("\n", "\r", "\r\n", "\v", "\f", "\x1b[2J", "\x00", "\x7f", "\x85", "\x9b31m", "\u2028", "\u2029", "\u202e")
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+
 from flask import Blueprint, Response, g, request
 from limits import parse as parse_limit
 from limits.errors import StorageError
@@ -40,6 +43,11 @@ def _check_origin() -> None:
         raise Problem(403, "csrf", "This page may not log in here.")
 
 
+def _unreadable(name: str) -> str:
+    # People type passwords into the wrong field, and what is counted lies in Redis.
+    return hmac.new(web_state().settings.secret_key.encode(), name.encode(), hashlib.sha256).hexdigest()[:32]
+
+
 def _count(name: str) -> None:
     """Counts a try for the name and the address. Raises Problem (429, or 503 when nobody counts)."""
     web_state().bus.ping()
@@ -47,7 +55,7 @@ def _count(name: str) -> None:
     try:
         free = [
             limiter.limiter.hit(limit, "login", who)
-            for who in (f"name:{name.casefold()}", f"address:{request.remote_addr}")
+            for who in (f"name:{_unreadable(name.casefold())}", f"address:{request.remote_addr}")
         ]
     except StorageError:
         raise unavailable("Redis") from None
