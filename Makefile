@@ -8,9 +8,11 @@ LOG := $(or $(SPANFEED_HOME),var)/logs/setup.log
 PROGRESS := $(VENV)/bin/python scripts/progress.py
 NODE := scripts/with-node.sh
 BESIDE := $(VENV)/bin/python scripts/beside.py
+PYTHON_ROOMS := pipeline tasks web scripts migrations celeryconfig.py
 # The longest come first, so that no processor waits at the end.
-CHECKS := $(VENV)/bin/mypy -- $(NODE) npm --prefix frontend run check -- $(VENV)/bin/lint-imports -- \
-	$(VENV)/bin/ruff check -- $(VENV)/bin/ruff format --check
+CHECKS := $(VENV)/bin/mypy -- $(NODE) npm --prefix frontend run check -- \
+	$(VENV)/bin/bandit --quiet --configfile pyproject.toml --recursive $(PYTHON_ROOMS) -- \
+	$(VENV)/bin/lint-imports -- $(VENV)/bin/ruff check -- $(VENV)/bin/ruff format --check
 # Writes the bytecode of all tests once, which otherwise each of the processes that run them would make for itself.
 COMPILED := $(VENV)/bin/python -c "import pytest; pytest.main('--collect-only -o addopts= -p no:terminal'.split())"
 UV := $(VENV)/bin/uv
@@ -19,7 +21,7 @@ PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-re
 	! -name '*.tsbuildinfo' -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak lint format lock clean again
+.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak lint format lock audit sbom clean again
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -56,7 +58,7 @@ faults-meta: setup-dev test-programs ## Takes four protections away, one by one;
 soak: setup-dev test-programs ## Lets clients join, leave and resume 100,000 times while servers restart.
 	@$(VENV)/bin/python -m tests.soak --joins 100000 --seed 1 --redis-restarts 20
 
-lint: setup-dev frontend/node_modules/.installed ## Checks style, types and the direction of imports.
+lint: setup-dev frontend/node_modules/.installed ## Checks style, types, known weaknesses and imports.
 	@$(BESIDE) $(CHECKS)
 
 format: setup-dev ## Formats the Python code.
@@ -67,6 +69,18 @@ lock: setup-dev $(UV) ## Pins the newest allowed versions of all packages, with 
 	@$(UV_COMPILE) --upgrade pyproject.toml -o requirements.txt
 	@$(UV_COMPILE) --upgrade --extra dev pyproject.toml -o requirements-dev.txt
 	@$(UV_COMPILE) --upgrade requirements-page.in -o requirements-page.txt
+
+audit: setup-dev $(UV) ## Asks PyPI and npm for known weaknesses in the pinned packages; needs a network.
+	@for file in requirements.txt requirements-dev.txt; do \
+		$(UV) tool run --quiet --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r $$file || exit 1; \
+	done
+	@$(NODE) npm --prefix frontend audit --audit-level=high
+
+sbom: setup-dev $(UV) ## Lists what an installation consists of, as CycloneDX, in build/sbom.json; needs a network.
+	@mkdir -p build
+	@$(UV) tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt \
+		--pyproject pyproject.toml --output-reproducible --output-file build/sbom.json
+	@echo "build/sbom.json"
 
 clean: ## Removes what was built; what Spanfeed has stored in var/ stays.
 	@rm -rf $(VENV) web/static/app frontend/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache

@@ -87,7 +87,7 @@ class StageRun:
         self.context = context
         self.spans: dict[str, StageSpan] = {}
         self.openings: Sequence[Opening] = ()
-        self.token = ""
+        self.token = ""  # nosec
         self.attempt = 1
         self.lost = threading.Event()
         self.started = 0.0

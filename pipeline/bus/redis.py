@@ -120,5 +120,5 @@ class Scripts:
             except BusUnavailable:
                 if time.monotonic() + pause >= deadline:
                     raise
-            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter needs no secrecy
+            time.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311 - jitter  # nosec
             pause = min(pause * 2, _LONGEST_PAUSE_SECONDS)

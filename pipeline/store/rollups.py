@@ -25,7 +25,7 @@ _KINDS = {
 
 def _adding(source: str, larger: str) -> TextClause:
     return text(
-        f"INSERT INTO event_minutes ({', '.join(_KINDS)}) {source} "
+        f"INSERT INTO event_minutes ({', '.join(_KINDS)}) {source} "  # nosec
         "ON CONFLICT (minute, category, event_type, event_status) DO UPDATE SET "
         "events = event_minutes.events + excluded.events, timed = event_minutes.timed + excluded.timed, "
         "total_ms = event_minutes.total_ms + excluded.total_ms, "
@@ -35,7 +35,7 @@ def _adding(source: str, larger: str) -> TextClause:
 
 # One statement for all lines: one for each would be as many questions to the database.
 _ARRAYS = ", ".join(f"CAST(:{name} AS {kind}[])" for name, kind in _KINDS.items())
-_POSTGRESQL = _adding(f"SELECT * FROM unnest({_ARRAYS})", "greatest")  # noqa: S608 - names of columns
+_POSTGRESQL = _adding(f"SELECT * FROM unnest({_ARRAYS})", "greatest")  # noqa: S608  # nosec
 _SQLITE = _adding(f"VALUES ({', '.join(f':{name}' for name in _KINDS)})", "max")
 
 

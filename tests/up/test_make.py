@@ -24,8 +24,21 @@ def test_make_alone_lists_what_there_is() -> None:
     """A newcomer who types `make` would not learn what to type next."""
     listed = _run("make")
     assert listed.returncode == 0
-    for target in ("run", "setup", "page", "test", "lint", "format", "lock", "clean"):
+    for target in ("run", "setup", "page", "test", "lint", "format", "lock", "audit", "sbom", "clean"):
         assert f"  make {target} " in listed.stdout
+
+
+def test_the_packages_that_are_audited_are_the_ones_that_are_installed() -> None:
+    """Without this a known weakness could be in an installation, and in none of the lists that are looked through."""
+    planned = _run("make", "--dry-run", "audit", "sbom", "lint").stdout
+    for words in ("pip-audit --strict", "cyclonedx-py requirements requirements.txt", "bandit --quiet"):
+        assert words in planned
+    for name in ("requirements.txt", "requirements-dev.txt"):
+        lines = (ROOT / name).read_text(encoding="utf-8").splitlines()
+        pinned = [line for line in lines if not line.startswith((" ", "#")) and line]
+        assert name in planned
+        assert all(re.match(r"[a-z0-9_.\[\]-]+==[^ ]+ ", line) for line in pinned)
+        assert sum("--hash=sha256:" in line for line in lines) >= len(pinned)
 
 
 def test_a_missing_python_is_one_sentence(tmp_path: Path) -> None:

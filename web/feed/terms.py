@@ -44,4 +44,4 @@ class Terms:
 
     def pause_ms(self) -> int:
         """How long one client that must come back should wait: chosen at random, so that not all come at once."""
-        return random.randint(0, self.return_limit_ms)  # noqa: S311 - jitter needs no secrecy
+        return random.randint(0, self.return_limit_ms)  # noqa: S311 - jitter  # nosec

@@ -58,4 +58,4 @@ def _become_keeper(process_id: int) -> NoReturn:
     # What comes from now on waits until the keeper listens.
     signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD))
     words = [sys.executable, "-m", "web.relay.keeper", str(process_id), *command(), KEPT]
-    os.execv(sys.executable, words)  # noqa: S606 - a list, so that no shell reads it
+    os.execv(sys.executable, words)  # noqa: S606 - a list: no shell reads it  # nosec

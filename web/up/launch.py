@@ -57,4 +57,4 @@ def become(
     """
     environment = child_environment(connected(settings), more)
     os.chdir(directory or ROOT)
-    os.execvpe(argv[0], argv, environment)  # noqa: S606 – a list, so that no shell reads a setting
+    os.execvpe(argv[0], argv, environment)  # noqa: S606 - a list: no shell reads it  # nosec

@@ -57,7 +57,7 @@ def next_free(host: str, first: int, taken: frozenset[int] = frozenset(), tries:
 
 def private(last: int | None = None, tries: int = 100) -> int:
     """A free port on loopback for a server of our own: the `last` one if it can be had again."""
-    for port in (last, *random.sample(_PRIVATE_PORTS, tries)):
+    for port in (last, *random.sample(_PRIVATE_PORTS, tries)):  # nosec
         if port and not why_not("127.0.0.1", port):
             return port
     raise StartFailed("No free port was found for the private Redis")

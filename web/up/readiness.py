@@ -14,7 +14,7 @@ _BODY_LIMIT_BYTES = 2_000
 
 def reachable_host(settings: Settings) -> str:
     """The host to reach the web server at from this machine, as written in a URL."""
-    everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 – translated, not bound
+    everywhere = {"0.0.0.0": "127.0.0.1", "": "127.0.0.1", "::": "::1"}  # noqa: S104 - not bound  # nosec
     host = everywhere.get(settings.host, settings.host)
     return f"[{host}]" if ":" in host else host
 
