@@ -70,7 +70,7 @@ lock: setup-dev $(UV) ## Pins the newest allowed versions of all packages, with 
 	@$(UV_COMPILE) --upgrade --extra dev pyproject.toml -o requirements-dev.txt
 	@$(UV_COMPILE) --upgrade requirements-page.in -o requirements-page.txt
 
-audit: setup-dev $(UV) ## Asks PyPI and npm for known weaknesses in the pinned packages; needs a network.
+audit: setup-dev $(UV) ## Looks for known weaknesses of the pinned packages; needs a network.
 	@for file in requirements.txt requirements-dev.txt; do \
 		$(UV) tool run --quiet --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r $$file || exit 1; \
 	done

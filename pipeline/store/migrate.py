@@ -45,7 +45,7 @@ def current_revision(store: Store) -> str | None:
     with store.read() as connection:
         if not inspect(connection).has_table(_VERSIONS_TABLE):
             return None
-        found: str | None = connection.scalar(text(f"SELECT version_num FROM {_VERSIONS_TABLE}"))  # noqa: S608
+        found: str | None = connection.scalar(text(f"SELECT version_num FROM {_VERSIONS_TABLE}"))  # noqa: S608  # nosec
         return found
 
 

@@ -43,11 +43,11 @@ _TOTALS = "(category, event_type, priority, events)"
 _ADDED = "ON CONFLICT (category, event_type, priority) DO UPDATE SET events = event_totals.events + excluded.events"
 _ADD_TOTALS = {
     "postgresql": text(
-        f"INSERT INTO event_totals {_TOTALS} SELECT * FROM unnest(CAST(:category AS text[]), "  # noqa: S608 - columns
+        f"INSERT INTO event_totals {_TOTALS} SELECT * FROM unnest(CAST(:category AS text[]), "  # noqa: S608 - columns  # nosec
         f"CAST(:event_type AS text[]), CAST(:priority AS text[]), CAST(:events AS bigint[])) {_ADDED}"
     ),
     "sqlite": text(
-        f"INSERT INTO event_totals {_TOTALS} "  # noqa: S608 - names of columns
+        f"INSERT INTO event_totals {_TOTALS} "  # noqa: S608 - columns  # nosec
         f"VALUES (:category, :event_type, :priority, :events) {_ADDED}"
     ),
 }

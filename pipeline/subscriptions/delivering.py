@@ -134,7 +134,7 @@ class Deliverer:
         settings = self._settings
         doubled = settings.delivery_backoff_seconds * 2.0 ** min(attempts - 1, 32)
         longest = min(doubled, settings.delivery_backoff_limit_seconds)
-        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter needs no secrecy
+        return longest * random.uniform(0.5, 1.0)  # noqa: S311 - jitter  # nosec
 
     def _tell(self, one: Subscription, what: str, sentence: str, failures: int) -> None:
         """An event for operators, and for the user whose subscription it is; it is delivered to nobody."""
