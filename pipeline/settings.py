@@ -59,7 +59,7 @@ class Settings:
     )
     keys_limit: int = _setting(1_000, "SPANFEED_KEYS_LIMIT", "Stored keys that live at the same time.", "keys")
     key_cache_ms: int = _setting(
-        500, "SPANFEED_KEY_CACHE_MS", "How long a web process believes what it knows of stored keys.", "ms"
+        500, "SPANFEED_KEY_CACHE_MS", "How long a web process or relay believes what it knows of stored keys.", "ms"
     )
     key_last_used_seconds: int = _setting(
         60, "SPANFEED_KEY_LAST_USED_SECONDS", "How often a web process notes when a stored key was used.", "s"
