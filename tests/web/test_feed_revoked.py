@@ -72,16 +72,19 @@ def test_the_feeds_of_a_revoked_key_end_and_no_others(
         FeedClient(server.url, session_id, key) as by_key,
         by_token,
         StreamClient(server.url, session_id, key) as stream,
+        StreamClient(server.url, "/api/v1/events/stream", key) as of_a_user,
         server.feed(session_id) as other,
     ):
         stream.until(lambda message: message.name == "connection")
+        of_a_user.until(lambda message: message.name == "connection.established")
         began = time.monotonic()
         locksmith.revoke(row.key_id)
         assert _closed(by_key) == (_CODE, _REASON)
         assert _closed(by_token) == (_CODE, _REASON)
-        assert stream.until(lambda message: message.name == "expired").json["type"] == "expired"
-        with pytest.raises(EOFError):
-            stream.next()
+        for one, name in ((stream, "expired"), (of_a_user, "connection.expired")):
+            one.until(lambda message, name=name: message.name == name)
+            with pytest.raises(EOFError):
+                one.next()
         assert time.monotonic() - began < _SOON_SECONDS
         [event_id] = emit(server_bus, session_id)
         other.until(lambda frame: frame["type"] == "event" and frame["event"]["id"] == event_id)

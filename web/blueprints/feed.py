@@ -13,7 +13,7 @@ from pipeline.errors import InvalidCursor, StoreUnavailable
 from pipeline.event import parse_cursor
 from web import query
 from web.access import Rights, is_unguessable, may_follow
-from web.auth import Scope, not_found, own_policy, principal, require
+from web.auth import Principal, Scope, not_found, own_policy, principal, require
 from web.cors import allowed_origin
 from web.errors import Problem, unavailable
 from web.extensions import FEED_ENDPOINT, count_opening, sock
@@ -105,6 +105,12 @@ def _check_handshake() -> None:
         raise Problem(400, "bad_handshake", "This is not a whole WebSocket handshake.")
 
 
+def rights_of(who: Principal) -> Rights:
+    """What whoever asks may read over a feed that is opened now."""
+    origin = allowed_origin(web_state().settings)
+    return Rights(who.id, who.session_id, who.owns_only, who.expires_at, who.key_id, origin)
+
+
 def let_in(session_id: str, may_be_open: bool = False) -> Rights:
     """Lets in whoever may read the session; `may_be_open`: an open feed's address is enough. Raises Problem."""
     state = web_state()
@@ -113,8 +119,7 @@ def let_in(session_id: str, may_be_open: bool = False) -> Rights:
         return Rights()
     who = principal()
     require(who, Scope.READ)
-    origin = allowed_origin(state.settings)
-    rights = Rights(who.id, who.session_id, who.owns_only, who.expires_at, who.key_id, origin)
+    rights = rights_of(who)
     try:
         allowed = may_follow(rights, session_id, state.store, state.settings.open_feeds)
     except StoreUnavailable:

@@ -6,8 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from web.access import Rights
-from web.auth import Principal, Scope, needs, principal
+from web.auth import Scope, needs, principal
 from web.blueprints import feed, stream
 from web.body import checked_object, decode, parse, read_raw
 from web.errors import Problem, invalid
@@ -22,10 +21,6 @@ from web.unified_users import user_of
 blueprint = Blueprint("unified_streams", __name__)
 
 
-def _rights(who: Principal) -> Rights:
-    return Rights(who.id, who.session_id, who.owns_only, who.expires_at)
-
-
 @blueprint.get("/api/v1/events/stream")
 @limiter.limit(requests_limit)
 @limited_openings
@@ -34,7 +29,7 @@ def user_stream() -> Response:
     """A user's events, of whatever session, and those for everyone, live; `Last-Event-ID` or `after` resumes."""
     who = principal()
     user_id = user_of(who, request.args.get("user_id"), "query")
-    return stream.opened(feed.wish_of("", UNIFIED.name, stream.cursor(), FeedScope.USER, user_id), _rights(who))
+    return stream.opened(feed.wish_of("", UNIFIED.name, stream.cursor(), FeedScope.USER, user_id), feed.rights_of(who))
 
 
 @blueprint.get("/api/v1/events/admin/stream")
@@ -46,7 +41,8 @@ def operators_stream() -> Response:
     who = principal()
     if who.owns_only or who.session_id is not None:
         raise Problem(403, "insufficient_scope", "A key of one user does not open everybody's events.")
-    return stream.opened(feed.wish_of("", OPERATORS.name, stream.cursor(), FeedScope.OPERATORS, who.id), _rights(who))
+    wish = feed.wish_of("", OPERATORS.name, stream.cursor(), FeedScope.OPERATORS, who.id)
+    return stream.opened(wish, feed.rights_of(who))
 
 
 @blueprint.post("/api/v1/events/token")
