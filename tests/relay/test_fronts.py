@@ -69,9 +69,7 @@ def front(
     """The proxy in front of both."""
     made = Front(request.param, tmp_path_factory.mktemp("front") / request.param, (served.port, second_port))
     with httpx.Client(verify=made.context) as http:
-        wait_for(
-            lambda: http.get(f"{made.url}/healthz", verify=NO_TLS).status_code == 200, "an answer through the proxy"
-        )
+        wait_for(lambda: http.get(f"{made.url}/healthz").status_code == 200, "an answer through the proxy")
     yield made
     made.close()
 
@@ -178,7 +176,7 @@ def test_one_of_two_web_processes_may_go(front: Front, served: Stack, second_por
     """Without this every deploy would be seen by users, although two web processes run."""
     with httpx.Client(verify=front.context, timeout=20) as http:
         served.stop("web", signal.SIGTERM)
-        statuses = {http.get(f"{front.url}/healthz", verify=NO_TLS).status_code for _ in range(20)}
+        statuses = {http.get(f"{front.url}/healthz").status_code for _ in range(20)}
         served.start_web()
     assert statuses == {200}
 
