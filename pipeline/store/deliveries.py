@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, and_, delete, exists, func, or_, select, update
 
 from pipeline.store.conversations import utc
-from pipeline.store.dialects import ignoring_conflicts, insert_into, inserted
+from pipeline.store.dialects import ignoring_conflicts, insert_into
 from pipeline.store.engine import Store
 from pipeline.store.models import deliveries, subscriptions
 
@@ -88,8 +88,7 @@ def queue(store: Store, drafts: Sequence[Draft], pending_limit: int) -> int:
             if connection.execute(known.with_for_update()).first() is None:
                 continue
             room = pending_limit - _pending(connection, subscription_id)
-            for draft in wanted[: max(0, room)]:
-                new += _add(connection, draft, now)
+            new += _add(connection, wanted[: max(0, room)], now)
             if len(wanted) > max(0, room):
                 more = subscriptions.c.dropped + len(wanted) - max(0, room)
                 rows = update(subscriptions).where(subscriptions.c.subscription_id == subscription_id)
@@ -103,9 +102,13 @@ def _pending(connection: Connection, subscription_id: str) -> int:
     return int(connection.execute(select(func.count()).select_from(deliveries).where(where)).scalar_one())
 
 
-def _add(connection: Connection, draft: Draft, now: datetime.datetime) -> bool:
-    row = {**dataclasses.asdict(draft), "status": PENDING, "attempts": 0, "created_at": now}
-    return inserted(connection, ignoring_conflicts(insert_into(connection, deliveries)).values(**row))
+def _add(connection: Connection, drafts: Sequence[Draft], now: datetime.datetime) -> int:
+    rows = [{**vars(draft), "status": PENDING, "attempts": 0, "created_at": now} for draft in drafts]
+    if not rows:
+        return 0
+    statement = ignoring_conflicts(insert_into(connection, deliveries)).values(rows)
+    # Without the option SQLAlchemy does not ask PostgreSQL's driver for the count of an INSERT.
+    return connection.execute(statement, execution_options={"preserve_rowcount": True}).rowcount
 
 
 def due(store: Store, limit: int, sent_seconds: float) -> list[str]:

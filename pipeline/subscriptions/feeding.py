@@ -6,6 +6,7 @@ An entry is acknowledged when its deliveries stand in the database. Nothing here
 from __future__ import annotations
 
 import datetime
+import functools
 import logging
 import os
 import socket
@@ -24,17 +25,17 @@ from pipeline.store import Store, deliveries, subscriptions
 from pipeline.store.deliveries import Draft
 from pipeline.store.subscriptions import Subscription
 from pipeline.subscriptions.delivering import EMAIL
-from pipeline.subscriptions.matching import is_wanted
+from pipeline.subscriptions.matching import is_wanted, wants_type
 from pipeline.subscriptions.payload import payload_of
 
 logger = logging.getLogger(__name__)
 NAME = "subscriptions"
 """The durable handler's name, under which its cursor and what it could not read are kept."""
 _READ_ENTRIES = 500
-_READ_WAIT_MS = 250
+_READ_WAIT_MS = 500
 _CLAIM_EVERY_SECONDS = 5.0
 _CLAIM_IDLE_MS = 60_000
-_LOOK_EVERY_SECONDS = 0.5
+_LOOK_EVERY_SECONDS = 1.0
 _SENT_AGAIN_SECONDS = 10.0
 """After so long without anybody at work a subscription is sent for again: the message may be lost."""
 _DUE_LIMIT = 1_000
@@ -140,12 +141,14 @@ class Feeder:
         wanting = subscriptions.living(self._store)
         if not wanting:
             return 0
-        drafts = [draft for entry in entries for draft in self._drafts(entry, wanting)]
+        # Of a batch's types there are few: which subscriptions want one is looked up once.
+        of_type = functools.cache(lambda name: [one for one in wanting if wants_type(one, name)])
+        drafts = [draft for entry in entries for draft in self._drafts(entry, of_type)]
         if not drafts:
             return 0
         return deliveries.queue(self._store, drafts, self._settings.delivery_pending_limit_events)
 
-    def _drafts(self, entry: Entry, wanting: Sequence[Subscription]) -> list[Draft]:
+    def _drafts(self, entry: Entry, of_type: Callable[[str], Sequence[Subscription]]) -> list[Draft]:
         if entry.wire is None:
             logger.error("subscriptions: the log has let %s go", entry.entry_id)
             return []
@@ -154,7 +157,7 @@ class Feeder:
             check_type(said["event_type"])
             if not isinstance(said["id"], int):
                 raise InvalidEvent("its id is no whole number")
-            fitting = [one for one in wanting if is_wanted(one, said)]
+            fitting = [one for one in of_type(said["event_type"]) if is_wanted(one, said)]
             if not fitting:
                 return []
             body = payload_of(entry.wire, said, self._settings.delivery_payload_limit_bytes)

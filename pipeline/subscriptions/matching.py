@@ -73,6 +73,9 @@ def is_wanted(one: Subscription, said: Mapping[str, Any]) -> bool:
         return False
     if one.sees != USER and one.user_id is not None and said.get("user_id") != one.user_id:
         return False
-    if one.event_types and not any(matches(pattern, str(said["event_type"])) for pattern in one.event_types):
-        return False
-    return may_see(one, said)
+    return wants_type(one, str(said["event_type"])) and may_see(one, said)
+
+
+def wants_type(one: Subscription, event_type: str) -> bool:
+    """Whether the subscription is for events of this type."""
+    return not one.event_types or any(matches(pattern, event_type) for pattern in one.event_types)

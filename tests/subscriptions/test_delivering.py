@@ -184,7 +184,7 @@ def test_a_slow_receiver_is_left_in_time(make: Make, receiver: WebhookPart) -> N
 
 def test_an_endless_answer_is_not_read(make: Make) -> None:
     """Without this a receiver could fill the worker's memory, or drip for hours."""
-    delivering = make(SPANFEED_DELIVERY_TIMEOUT_SECONDS="1", SPANFEED_DELIVERY_BACKOFF_SECONDS="60")
+    delivering = make(SPANFEED_DELIVERY_TIMEOUT_SECONDS="20", SPANFEED_DELIVERY_BACKOFF_SECONDS="60")
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def drip() -> None:
@@ -461,14 +461,15 @@ def _mailing(make: Make, mails: MailPart, **more: str) -> Delivering:
 
 def test_a_burst_gives_one_mail(make: Make, mails: MailPart) -> None:
     """Without this a busy minute would be a hundred mails."""
-    delivering = _mailing(make, mails, SPANFEED_MAIL_DIGEST_SECONDS="0.5")
+    delivering = _mailing(make, mails, SPANFEED_MAIL_DIGEST_SECONDS="3600")
     one = delivering.subscribe("ops@example.org", name="Orders\r\nBcc: evil@example.org")
     for number in range(5):
         emit(delivering, f"order.made{number}")
     assert delivering.feed() == []
-    deadline = time.monotonic() + 20
-    while not mails.mails and time.monotonic() < deadline:
-        delivering.run()
+    # An hour later.
+    with delivering.store.write() as connection:
+        connection.exec_driver_sql("UPDATE deliveries SET due_at = '2026-01-01 00:00:00.000000'")
+    delivering.run()
     [mail] = mails.mails
     assert mails.recipients == ["ops@example.org"]
     assert mail["Subject"] == "Orders Bcc: evil@example.org: 5 events"
