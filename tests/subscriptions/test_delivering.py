@@ -291,9 +291,9 @@ def test_the_circuit_opens_is_told_and_closes(make: Make, receiver: WebhookPart)
 
 def test_one_receiver_holds_up_no_other(make: Make, receiver: WebhookPart) -> None:
     """Without this one subscriber's dead server would keep events from all others."""
-    delivering = make(SPANFEED_DELIVERY_TIMEOUT_SECONDS="20")
+    delivering = make(SPANFEED_DELIVERY_TIMEOUT_SECONDS="100")
     slow = WebhookPart()
-    slow.delay_seconds = 60
+    slow.delay_seconds = 300
     held, quick = delivering.subscribe(slow.url), delivering.subscribe(receiver.url)
     for _ in range(3):
         emit(delivering)
@@ -303,6 +303,7 @@ def test_one_receiver_holds_up_no_other(make: Make, receiver: WebhookPart) -> No
     for thread in threads:
         thread.start()
     wait_for(lambda: states(delivering, quick) == [("delivered", 1)] * 3, "the quick receiver's events")
+    wait_for(lambda: slow.received, "the slow receiver's first event")
     assert states(delivering, held) == [("pending", 0)] * 3
     assert not delivering.deliverer.serve(held.subscription_id), "two would serve the same receiver"
     slow.close()
