@@ -14,7 +14,7 @@ import socket
 import threading
 import time
 
-from pipeline.bus import Bus
+from pipeline.bus import Bus, keys
 from pipeline.errors import BusUnavailable, StoreUnavailable
 from pipeline.failpoints import Failpoints
 from pipeline.settings import Settings
@@ -31,6 +31,7 @@ from web.watchdog import Watchdog
 
 logger = logging.getLogger(__name__)
 _TRIM_EVERY_SECONDS = 1.0
+_PRESENT_EVERY_SECONDS = 2.0
 _COLLECT_EVERY_OBJECTS = 50_000
 _IDLE_SECONDS = 1.0
 _FIRST_PAUSE_SECONDS = 0.1
@@ -43,14 +44,15 @@ class Recorder:
     def __init__(self, settings: Settings, bus: Bus, store: Store) -> None:
         self._bus = bus
         self._database = store
-        self._batches = Batches(settings, bus.log, f"{socket.gethostname()}/{os.getpid()}")
+        self._name = f"{socket.gethostname()}/{os.getpid()}"
+        self._batches = Batches(settings, bus.log, self._name)
         self._alarm = BacklogAlarm(settings, bus)
         self._log_alarms = LogAlarms(settings, bus)
         self._epoch = EpochWatch(bus, store)
         self._failpoints = Failpoints(settings.failpoints)
         self._traces = TraceExport(settings)
         self._stopped = threading.Event()
-        self._trim_at = 0.0
+        self._trim_at = self._present_at = 0.0
         self.stored = 0
         """How many entries this recorder has stored and acknowledged."""
 
@@ -73,6 +75,7 @@ class Recorder:
         database_away = False
         while not self._stopped.is_set():
             try:
+                self._say_present()
                 self._alarm.look(database_away)
                 self._log_alarms.look()
                 self._epoch.look()
@@ -120,6 +123,11 @@ class Recorder:
         self._epoch.mark(batch.newest_id)
         self._bus.log.acknowledge(batch.entry_ids)
         self.stored += len(batch.entry_ids)
+
+    def _say_present(self) -> None:
+        if time.monotonic() >= self._present_at:
+            self._present_at = time.monotonic() + _PRESENT_EVERY_SECONDS
+            self._bus.say_present(self._name, keys.RECORDING)
 
     def _partial_answer(self, message_id: str) -> str:
         return self._bus.run_state(message_id).answer

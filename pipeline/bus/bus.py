@@ -20,6 +20,10 @@ _CONNECT_PATIENCE = 4
 """A connection is made once, and TLS shakes hands in several turns: it may take so many times an emit's deadline."""
 
 
+_FORGOTTEN_SECONDS = 86_400
+"""Who has not said for so long that it lives."""
+
+
 class Bus:
     """All that is done with Redis. Safe to use from several threads; after a fork the connections are new.
 
@@ -134,9 +138,9 @@ class Bus:
         """Whether the caller may do what one process is to do in so long a time; nobody else may until it is over."""
         return bool(asking(lambda: self._stage.set(keys.turn(work), "1", nx=True, px=max(1, int(seconds * 1000)))))
 
-    def say_present(self, worker: str) -> None:
-        """Says that a worker lives."""
-        self._scripts.call(self._quick, "present", [keys.WORKERS], [worker])
+    def say_present(self, name: str, kind: str = keys.WORKERS) -> None:
+        """Says that a worker lives, or with the `kind` RECORDING a recorder."""
+        self._scripts.call(self._quick, "present", [kind], [name, _FORGOTTEN_SECONDS * 1_000_000])
 
     def workers(self, within_seconds: float) -> list[str]:
         """The workers that have said so within that time, by name; the others are forgotten."""

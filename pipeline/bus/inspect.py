@@ -142,16 +142,11 @@ class Inspection:
         """The durable handlers that have a cursor."""
         return HandlerLog(self._client, 0).facts()
 
-    def blocked_readers(self) -> int:
-        """How many connections wait for the next entry of a stream; 0 where that may not be asked.
-
-        Before Redis 7.2 a consumer that waits in vain does not count as seen, so `Consumer.idle_ms` goes on.
-        """
-        try:
-            clients = asking(self._client.client_list)
-        except BusRefused:
-            return 0
-        return sum(client.get("cmd") == "xreadgroup" and "b" in client.get("flags", "") for client in clients)
+    def recording(self, within_seconds: float) -> list[str]:
+        """The recorders that have said within that time that they live, by their consumers' names."""
+        since = self.now_id() - int(within_seconds * 1_000_000)
+        found = asking(lambda: self._client.zrangebyscore(keys.RECORDING, since, "+inf"))
+        return [name.decode() for name in found]
 
     def overdue(self, before_id: int) -> tuple[int, int]:
         """How many runs the watchdog should have looked after before that moment, and since when the first waits."""

@@ -17,6 +17,8 @@ from click.testing import CliRunner, Result
 from redis.exceptions import ResponseError
 
 from pipeline import settings as settings_table
+from pipeline.bus import keys
+from pipeline.bus.handler_log import HandlerLog
 from pipeline.bus.inspect import Inspection
 from pipeline.store import migrate, open_store
 from pipeline.store.recording import record
@@ -342,29 +344,33 @@ def test_a_recorder_that_has_gone(
     site = make_site(REDIS_URL=valkey.url)
     emit(site.bus, "s", 3)
     site.recorder().run_until_empty()
+    site.bus.say_present("here/1", keys.RECORDING)
     assert only(recorder.recorder(patient(valkey)), Level.OK).found == "1 running, everything is stored"
     monkeypatch.setattr(recorder, "_SILENT_SECONDS", 0.0)
     assert "no recorder reads: the last one did" in only(recorder.recorder(patient(valkey)), Level.FAULT).found
 
 
 def test_a_recorder_that_waits_for_the_first_event(
-    patient: Examined,
-    make_site: Callable[..., Site],
-    redis_server: RedisPart,
-    monkeypatch: pytest.MonkeyPatch,
+    patient: Examined, make_site: Callable[..., Site], redis_server: RedisPart
 ) -> None:
-    """Without this a quiet night would be taken for a dead recorder: Redis 7.0 does not see one that waits."""
-    examined = patient(redis_server)
-    site = make_site(REDIS_URL=redis_server.url, SPANFEED_SCRIPT_TIMEOUT_MS="60000")
-    monkeypatch.setattr(recorder, "_SILENT_SECONDS", 0.0)
-    site.bus.log.join()
+    """Without this a quiet night would be taken for a dead recorder, or another reader of the log for a recorder."""
+    examined, site = patient(redis_server), make_site(REDIS_URL=redis_server.url)
+    handlers = HandlerLog(redis_server.client(), 10)
+    handlers.join("elsewhere")
+    reading = threading.Thread(target=handlers.read_new, args=("elsewhere", "here/1", 1, 50_000))
+    reading.start()
+    waits = lambda: any("b" in one["flags"] for one in redis_server.client().client_list())  # noqa: E731
+    wait_for(waits, "the handler that waits")
     only(recorder.recorder(examined), Level.FAULT)
-    waiting = threading.Thread(target=site.bus.log.read_new, args=("here/1", 1, 50_000))
-    waiting.start()
+    recording = site.recorder()
+    thread = threading.Thread(target=recording.run)
+    thread.start()
     wait_for(lambda: recorder.recorder(examined)[0].level is Level.OK, "the recorder that waits")
+    assert only(recorder.recorder(examined), Level.OK).found == "1 running, everything is stored"
+    recording.stop()
     site.emit("s")
-    waiting.join(20)
-    only(recorder.recorder(examined), Level.FAULT)
+    thread.join(20)
+    reading.join(20)
 
 
 @pytest.mark.parametrize(("seconds", "level"), [(20, Level.WARNING), (400, Level.FAULT)])
@@ -374,7 +380,7 @@ def test_a_recorder_that_is_behind(patient: Examined, valkey: RedisPart, seconds
     client.xadd(LOG, {"e": "{}"}, id=f"{examined.asked_redis.now_id() - seconds * MICROSECONDS}-0")
     client.xgroup_create(LOG, "recorder", id="0")
     client.xreadgroup("recorder", "gone/1", {LOG: ">"})
-    client.xgroup_createconsumer(LOG, "recorder", "here/2")
+    client.zadd(keys.RECORDING, {"here/2": examined.asked_redis.now_id()})
     line = only(recorder.recorder(examined), level)
     assert "1 events wait to be stored, the oldest for" in line.found
 

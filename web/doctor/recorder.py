@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.bus.inspect import Consumer, LogFacts
+from pipeline.bus.inspect import LogFacts
 from web.doctor.lines import Line, fault, ok, seconds_text, warning
 from web.doctor.patient import Patient
 
 _SILENT_SECONDS = 10.0
-"""A recorder asks for new events every second."""
+"""A recorder says every two seconds that it lives."""
 _BEHIND_WARNING_SECONDS = 10.0
 _BEHIND_FAULT_SECONDS = 300.0
 _OVERDUE_SECONDS = 10.0
@@ -21,15 +21,14 @@ def recorder(patient: Patient) -> list[Line]:
     behind = 0.0 if log.unstored_from is None else max(0.0, (redis.now_id() - log.unstored_from) / 1e6)
     waits = f"{log.waiting} events wait to be stored, the oldest for {seconds_text(behind)}" if log.waiting else ""
     consumers = log.consumers or ()
-    alive = [consumer for consumer in consumers if consumer.idle_ms < _SILENT_SECONDS * 1000]
-    running = max(len(alive), redis.blocked_readers())
-    if not running:
+    names = redis.recording(_SILENT_SECONDS)
+    if not names:
         found = "no recorder has read yet"
         if consumers:
             idle = min(consumer.idle_ms for consumer in consumers) / 1000
             found = f"no recorder reads: the last one did {seconds_text(idle)} ago"
         return [fault("recorder", "; ".join(filter(None, (found, waits))), _START)]
-    found = f"{running} running, {waits or 'everything is stored'}{_left_behind(log, alive)}"
+    found = f"{len(names)} running, {waits or 'everything is stored'}{_left_behind(log, names)}"
     mend = "look into the recorder's log; it waits while the database is away"
     if log.waiting and behind >= _BEHIND_FAULT_SECONDS:
         return [fault("recorder", found, mend)]
@@ -38,10 +37,10 @@ def recorder(patient: Patient) -> list[Line]:
     return [ok("recorder", found)]
 
 
-def _left_behind(log: LogFacts, alive: list[Consumer]) -> str:
+def _left_behind(log: LogFacts, names: list[str]) -> str:
     """What recorders that are gone had taken and not stored; a running one takes it over."""
-    pending = sum(consumer.pending for consumer in log.consumers or () if consumer not in alive)
-    return f", {pending} events were taken by one that is gone" if pending and alive else ""
+    pending = sum(consumer.pending for consumer in log.consumers or () if consumer.name not in names)
+    return f", {pending} events were taken by one that is gone" if pending else ""
 
 
 def watchdog(patient: Patient) -> list[Line]:
