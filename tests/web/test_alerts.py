@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from pipeline.errors import SettingError
-from pipeline.store import alerts
+from pipeline.store import alerts, audit
 from tests.web.site import ADMIN_KEY, APP_KEY, Site, assert_problem
 
 RULES, ALERTS, SILENCES = "/api/v1/alerts/rules", "/api/v1/alerts", "/api/v1/alerts/silences"
@@ -29,6 +29,8 @@ def test_a_rule_is_kept_changed_and_removed(site: Site) -> None:
     assert (listed["above"], listed["state"]) == (20, "pending")
     assert site.ask("DELETE", f"{RULES}/lag", ADMIN_KEY).status_code == 200
     assert_problem(site.ask("DELETE", f"{RULES}/lag", ADMIN_KEY), 404)
+    kept = [entry.action for entry in audit.newest(site.store, 3) if entry.actor == "key:admin"]
+    assert sorted(kept) == ["alert_rule.create", "alert_rule.delete", "alert_rule.update"]
 
 
 @pytest.mark.parametrize(
@@ -76,6 +78,8 @@ def test_silences(site: Site) -> None:
     assert site.ask("DELETE", f"{SILENCES}/{made['id']}", ADMIN_KEY).status_code == 200
     for wrong in (made["id"], "x", "9" * 20):
         assert_problem(site.ask("DELETE", f"{SILENCES}/{wrong}", ADMIN_KEY), 404)
+    kept = [entry.action for entry in audit.newest(site.store, 2) if entry.object_id == str(made["id"])]
+    assert sorted(kept) == ["alert_silence.create", "alert_silence.delete"]
 
 
 def test_the_history_is_paged(site: Site) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.store import deliveries, subscriptions
+from pipeline.store import audit, deliveries, subscriptions
 from pipeline.subscriptions.delivering import Deliverer
 from tests.parts.stack import KEY
 from tests.parts.webhook_part import WebhookPart
@@ -217,3 +217,5 @@ def test_auditors_are_told(site: Site) -> None:
     assert [event["event_type"] for event in told] == ["subscription.create", "subscription.delete"]
     assert all(event["category"] == "audit" and event["event_data"]["by"] == "key:app" for event in told)
     assert URL not in str(told)
+    kept = [(one.action, one.actor) for one in audit.newest(site.store, 2) if one.object_id == made["id"]]
+    assert sorted(kept) == [("subscription.create", "key:app"), ("subscription.delete", "key:app")]

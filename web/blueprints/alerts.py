@@ -12,9 +12,9 @@ from pipeline.alerting.rules import AlertRule, all_rules, rules_of_file
 from pipeline.event import clean_text
 from pipeline.store import alerts
 from pipeline.store.alerts import Alert, Silence
-from pipeline.unified import UnifiedEvent
 from pipeline.unified.patterns import is_pattern
 from web import query
+from web.acts import audit_request
 from web.auth import Scope, needs, principal
 from web.body import parse, read_json
 from web.errors import Problem, invalid
@@ -45,13 +45,6 @@ class NewSilence(Strict):
     rule: Annotated[str, AfterValidator(_pattern), StringConstraints(max_length=64)]
     seconds: Annotated[int, Field(ge=1, le=_LONGEST_SILENCE_SECONDS, strict=True)]
     reason: Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=200)] = ""
-
-
-def _tell(action: str, what: str, name: str) -> None:
-    """Tells auditors."""
-    who = principal().id
-    data = {"action": action, "resource_type": what, "resource_id": name, "success": True, "by": who}
-    web_state().events.emit_event(UnifiedEvent("audit", f"{what}.{action}", data=data))  # type: ignore[arg-type]
 
 
 def _time(moment: datetime.datetime | None) -> str | None:
@@ -88,7 +81,7 @@ def save_rule() -> Response:
     new = alerts.save_rule(state.store, rule.name, definition, principal().id, state.settings.alert_rules_limit)
     if new is None:
         raise Problem(409, "too_many_rules", "There are too many alert rules already.")
-    _tell("create" if new else "update", "alert_rule", rule.name)
+    audit_request(f"alert_rule.{'create' if new else 'update'}", "alert_rule", rule.name)
     return json_response(_rule_json(rule, "stored", alerts.standing(state.store)), 201 if new else 200)
 
 
@@ -99,7 +92,7 @@ def remove_rule(name: str) -> Response:
     """Removes a stored rule; an alert that it has raised is over."""
     if not alerts.remove_rule(web_state().store, name):
         raise Problem(404, "not_found", "There is no such stored rule")
-    _tell("delete", "alert_rule", name)
+    audit_request("alert_rule.delete", "alert_rule", name)
     return json_response({"message": f"Alert rule {name} removed"})
 
 
@@ -145,7 +138,7 @@ def make_silence() -> Response:
     number = alerts.silence(state.store, body.rule, until, body.reason, principal().id, limit)
     if number is None:
         raise Problem(409, "too_many_silences", "There are too many silences already.")
-    _tell("create", "alert_silence", str(number))
+    audit_request("alert_silence.create", "alert_silence", str(number))
     [made] = [one for one in alerts.silences(state.store) if one.id == number]
     return json_response(_silence_json(made), 201)
 
@@ -158,7 +151,7 @@ def end_silence(silence_id: str) -> Response:
     known = silence_id.isascii() and silence_id.isdigit() and len(silence_id) < 16
     if not known or not alerts.end_silence(web_state().store, int(silence_id)):
         raise Problem(404, "not_found", "There is no such silence")
-    _tell("delete", "alert_silence", silence_id)
+    audit_request("alert_silence.delete", "alert_silence", silence_id)
     return json_response({"message": f"Silence {silence_id} ended"})
 
 

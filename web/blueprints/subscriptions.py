@@ -15,8 +15,8 @@ from pipeline.store.subscriptions import Subscription
 from pipeline.subscriptions.delivering import WEBHOOK
 from pipeline.subscriptions.payload import TEST_TYPE, payload_of_test, webhook_id
 from pipeline.subscriptions.signing import secret_of
-from pipeline.unified import UnifiedEvent
 from web import query
+from web.acts import audit_request
 from web.auth import Scope, Target, authorize, needs, principal
 from web.body import parse, read_json
 from web.errors import Problem, invalid
@@ -49,14 +49,6 @@ def _secret(one: Subscription) -> dict[str, str]:
     return {"secret": secret_of(web_state().settings, one.subscription_id, one.secret_version)}
 
 
-def _tell(action: str, one: Subscription) -> None:
-    """Tells auditors."""
-    who = principal().id
-    said = {"action": action, "resource_type": "subscription", "resource_id": one.subscription_id, "success": True}
-    event = UnifiedEvent("audit", f"subscription.{action}", data={**said, "by": who})  # type: ignore[arg-type]
-    web_state().events.emit_event(event)
-
-
 def _check_session(session_id: str | None) -> None:
     who = principal()
     if session_id is not None and who.owns_only:
@@ -82,7 +74,7 @@ def create_subscription() -> Response:
     settings = state.settings
     if not subscriptions.add(state.store, one, settings.subscriptions_limit, settings.subscriptions_per_owner_limit):
         raise Problem(409, "too_many_subscriptions", "There are too many subscriptions already.")
-    _tell("create", one)
+    audit_request("subscription.create", "subscription", one.subscription_id)
     return json_response(_json(one, **_secret(one)), 201, {"Location": f"{_PATH}/{one.subscription_id}"})
 
 
@@ -115,7 +107,7 @@ def change_subscription(subscription_id: str) -> Response:
     values = changes(parse(Wanted, read_json()), one, web_state().settings)
     _check_session(values.get("session_id"))
     subscriptions.change(web_state().store, subscription_id, **values)
-    _tell("update", one)
+    audit_request("subscription.update", "subscription", one.subscription_id)
     return json_response(_json(_own(subscription_id)))
 
 
@@ -126,7 +118,7 @@ def remove_subscription(subscription_id: str) -> Response:
     """Removes a subscription, and what waits for it."""
     one = _own(subscription_id)
     subscriptions.remove(web_state().store, subscription_id)
-    _tell("delete", one)
+    audit_request("subscription.delete", "subscription", one.subscription_id)
     return json_response({"message": f"Subscription {subscription_id} removed"})
 
 
@@ -139,7 +131,7 @@ def rotate_secret(subscription_id: str) -> Response:
     if one.channel != WEBHOOK:
         raise Problem(409, "no_secret", "Only a webhook has a secret.")
     subscriptions.change(web_state().store, subscription_id, secret_version=one.secret_version + 1)
-    _tell("rotate_secret", one)
+    audit_request("subscription.rotate_secret", "subscription", one.subscription_id)
     one = _own(subscription_id)
     return json_response(_json(one, **_secret(one)))
 
@@ -219,5 +211,5 @@ def _again(subscription_id: str, delivery_id: int | None) -> Response:
     count = deliveries.again(web_state().store, subscription_id, delivery_id)
     if delivery_id is not None and not count:
         raise Problem(404, "not_found", "There is no such dead letter")
-    _tell("retry", one)
+    audit_request("subscription.retry", "subscription", one.subscription_id)
     return json_response({"message": f"{count} deliveries are tried again", "count": count}, 202)
