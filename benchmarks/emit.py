@@ -125,7 +125,7 @@ def main() -> None:
     asked = parser.parse_args()
     logging.disable(logging.WARNING)
     with tempfile.TemporaryDirectory(prefix="sf-bench-") as folder:
-        server = RedisPart(Path(folder) / "redis", asked.server)
+        server = RedisPart(Path(folder) / "redis", asked.server, in_memory=False)
         try:
             found = measure(server, folder, asked.emits, asked.pairs)
         finally:

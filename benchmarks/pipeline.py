@@ -86,7 +86,7 @@ def main() -> None:
     asked = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="sf-bench-") as folder:
         home = Path(folder)
-        server = RedisPart(home / "redis", asked.server)
+        server = RedisPart(home / "redis", asked.server, in_memory=False)
         try:
             show(measure(asked, server, home), asked.json)
         finally:

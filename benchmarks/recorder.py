@@ -118,7 +118,7 @@ class Place:
 def place(database: str, server: str) -> Iterator[Place]:
     """The servers."""
     with tempfile.TemporaryDirectory(prefix="sf-bench-") as folder:
-        redis = RedisPart(Path(folder) / "redis", server)
+        redis = RedisPart(Path(folder) / "redis", server, in_memory=False)
         # A rewrite of the append-only file would fall on one side by chance.
         redis.client().config_set("auto-aof-rewrite-percentage", 0)
         postgres = PostgresPart(**_DURABLE) if database == "postgresql" else None

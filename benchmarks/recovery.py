@@ -48,7 +48,7 @@ def open_sides(asked: argparse.Namespace, home: Path, ends: contextlib.ExitStack
     """Starts all sides, Spanfeed first; DBOS is left out, in one line, where it or PostgreSQL cannot be had."""
     sides: list[Side] = []
     for folder in ("ours", "celery"):
-        server = RedisPart(home / folder, asked.server)
+        server = RedisPart(home / folder, asked.server, in_memory=False)
         ends.callback(server.stop)
         if folder == "ours":
             side = recovery_celery.spanfeed(home, server)

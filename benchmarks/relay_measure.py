@@ -112,7 +112,7 @@ def measure(side: Side, audience: Audience, load: Load) -> Found:
 def started(kinds: Mapping[str, type[Side]], names: Sequence[str], folder: Path, clients: int) -> Iterator[list[Side]]:
     """The sides of these names on one Redis of their own, as far as they can be had."""
     with contextlib.ExitStack() as ends:
-        part = RedisPart(folder / "redis")
+        part = RedisPart(folder / "redis", in_memory=False)
         ends.callback(part.stop, kill=True)
         for name, value in _REDIS.items():
             part.client().config_set(name, value)

@@ -104,7 +104,7 @@ def both(server_kind: str) -> Iterator[tuple[OurSide, NaiveSide]]:
     """Starts both programs, with gunicorn's threads and two Celery children each, and ends them."""
     with tempfile.TemporaryDirectory(prefix="sf-bench-") as folder, contextlib.ExitStack() as ends:
         home = Path(folder)
-        server = RedisPart(home / "redis", server_kind)
+        server = RedisPart(home / "redis", server_kind, in_memory=False)
         ends.callback(server.stop)
         # A rewrite of the append-only file would fall on one side by chance.
         server.client().config_set("auto-aof-rewrite-percentage", 0)

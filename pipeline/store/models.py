@@ -114,10 +114,12 @@ events = Table(
     Index(None, "message_id", "id"),
     Index(None, "category", "id"),
 )
-# On PostgreSQL a BRIN, as the migration says: said here, every process would load that dialect.
+# What the migrations say more of these (a BRIN on PostgreSQL, and which rows the last two hold) is left out: said here,
+# every process would load that dialect.
 Index("ix_events_timestamp", events.c.timestamp)
-_HAS_USER = text("user_id IS NOT NULL")
-Index("ix_events_user_id_id", events.c.user_id, events.c.id, sqlite_where=_HAS_USER, postgresql_where=_HAS_USER)
+Index("ix_events_user_id_id", events.c.user_id, events.c.id)
+Index("ix_events_everyone", events.c.id)
+
 _MARK = """'"audience":"everyone"'"""
 # By the text: a look into the JSON would refuse rows whose metadata hold what JSON allows and a text cannot.
 FOR_EVERYONE = {
@@ -125,12 +127,6 @@ FOR_EVERYONE = {
     "postgresql": text(f"strpos(metadata::text, {_MARK}) > 0"),
 }
 """What `ix_events_everyone` is about, by dialect; a few more rows than are really for everyone may fit."""
-Index(
-    "ix_events_everyone",
-    events.c.id,
-    sqlite_where=FOR_EVERYONE["sqlite"],
-    postgresql_where=FOR_EVERYONE["postgresql"],
-)
 
 event_minutes = Table(
     "event_minutes",

@@ -133,7 +133,7 @@ def test_redis_is_restored_from_an_older_state(stack: Stack, clients: tuple[Foll
     """Without this, after a backup was put back, pages would wait for ever and questions would never be answered."""
     follower, poller = clients
     (tmp_path / "go").touch()
-    data, copy = tmp_path / "redis" / "appendonlydir", tmp_path / "copy"
+    data, copy = stack.redis.files, tmp_path / "copy"
     assert stack.ask(QUESTION, "old").status_code == 200
     stack.settled()
     (tmp_path / "go").unlink()

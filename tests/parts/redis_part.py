@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import tempfile
 from pathlib import Path
 
 import redis
@@ -17,6 +18,8 @@ from tests.parts.ports import free_port
 from tests.parts.waiting import wait_for
 
 SERVERS = ("valkey", "redis")
+_MEMORY, _FILES = "/dev/shm", "appendonlydir"
+_LEAST_ROOM_BYTES = 2 << 30
 
 
 def program(kind: str) -> str:
@@ -30,14 +33,33 @@ def program(kind: str) -> str:
 
 
 class RedisPart:
-    """One server with its data in `folder`; it can be killed, frozen and started again."""
+    """One server with its data in `folder`; it can be killed, frozen and started again.
 
-    def __init__(self, folder: Path, kind: str = "valkey", appendonly: bool = True, appendfsync: str = "") -> None:
+    `in_memory`: its append-only file lies in memory where there is room. Tests kill processes and not machines. On a
+    disk on which one fsync lasts, the policy everysec lets Redis answer before it has written; then a kill loses what
+    was acknowledged, which is not what the tests are about.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        kind: str = "valkey",
+        appendonly: bool = True,
+        appendfsync: str = "",
+        in_memory: bool = True,
+    ) -> None:
         self.port = free_port()
         self.environment: dict[str, str] = {}
         """Set for the server's next start, beside this process's own."""
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
+        self.files = folder / _FILES
+        """Where its append-only file lies."""
+        if in_memory and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _LEAST_ROOM_BYTES:
+            self._memory = tempfile.TemporaryDirectory(prefix="sf-redis-", dir=_MEMORY, ignore_cleanup_errors=True)
+            folder.mkdir(parents=True, exist_ok=True)
+            self.files.symlink_to(self._memory.name)
+            self.files = Path(self._memory.name)
         self._command = [program(kind), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
         self._command += ["--appendonly", "yes" if appendonly else "no", "--dir", str(folder)]
         self._command += ["--maxmemory-policy", "noeviction"]

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-import os
-import tempfile
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import orjson
 import pytest
@@ -21,33 +18,19 @@ from pipeline.event import Category, Identity, Priority, State, Status
 from pipeline.settings import Settings
 from pipeline.store import Store, dead_letters, events, migrate, open_store
 from pipeline.store.recording import record
-from tests.parts.redis_part import SERVERS, RedisPart
+from tests.parts.redis_part import RedisPart
 from tests.parts.waiting import wait_for
 from tests.pipeline.driven import NEWEST, kept
 
 KILLS = {"everysec": 15, "always": 4}
 """For each kind of server."""
 EMITTERS = 3
-_MEMORY = "/dev/shm"
 IDENTITY = Identity("custom.thing", Category.WORKFLOW, Priority.HIGH, "s-1")
 
 
 def say(bus: Bus, key: str, text: str = "") -> int:
     """Writes an event that carries its emitter key."""
     return bus.append(IDENTITY, State(Status.PROGRESS, text, {"key": key}), key)
-
-
-@pytest.fixture(params=SERVERS)
-def redis_server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[RedisPart]:
-    """A private server of each kind. Its file lies in memory, where that can be.
-
-    Processes are killed here, not machines. On a disk on which one fsync lasts, the policy everysec lets Redis answer
-    before it has written: then a kill loses what was acknowledged, and no emitter can do anything about it.
-    """
-    with tempfile.TemporaryDirectory(dir=_MEMORY if os.access(_MEMORY, os.W_OK) else tmp_path) as folder:
-        part = RedisPart(Path(folder) / "redis", request.param)
-        yield part
-        part.stop(kill=True)
 
 
 @pytest.fixture

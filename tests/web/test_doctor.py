@@ -220,11 +220,10 @@ def test_a_redis_that_writes_too_seldom(patient: Examined, valkey: RedisPart) ->
     only(server.persistence(patient(valkey)), Level.WARNING)
 
 
-def test_a_redis_that_cannot_write_its_file(patient: Examined, valkey: RedisPart, tmp_path: Path) -> None:
+def test_a_redis_that_cannot_write_its_file(patient: Examined, valkey: RedisPart) -> None:
     """Without this a full disk under Redis would be noticed at the next restart."""
-    files = tmp_path / "redis" / "appendonlydir"
-    shutil.rmtree(files)
-    files.write_text("not a folder")
+    shutil.rmtree(valkey.files)
+    valkey.files.write_text("not a folder")
     with pytest.raises(ResponseError):
         valkey.client().bgrewriteaof()
     assert "could not be rewritten" in only(server.persistence(patient(valkey)), Level.FAULT).found

@@ -50,6 +50,7 @@ class Client:
         "read_ahead",
         "reader",
         "sock",
+        "unfilled",
     )
 
     def __init__(self, sock: socket.socket, reader: Reader, claim: Claim, read_ahead: bytes) -> None:
@@ -67,6 +68,8 @@ class Client:
         self.mask = 0
         """What the loop waits for with its socket."""
         self.lingering = self.gone = False
+        self.unfilled = False
+        """Whether it had no room for what waits, so that it is looked after once it has, whoever made the room."""
 
     @property
     def bus_away(self) -> bool:

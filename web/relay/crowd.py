@@ -298,8 +298,11 @@ class Crowd:
         """Keeps what cannot be told at once."""
         further = following.followed.further
         following.keep(announced, self._share_limit_bytes if further else self._queue_limit_bytes)
-        if not following.busy and following.client.reader.has_room:
-            self._postman.look_after(following.client)
+        client = following.client
+        if not client.reader.has_room:
+            client.unfilled = not client.reader.closing
+        elif not following.busy:
+            self._postman.look_after(client)
 
     def look_after_due(self) -> None:
         """Looks after some of those for whom something has changed."""

@@ -119,6 +119,7 @@ class Postman:
     def _fill(self, client: Client) -> bool:
         """Takes what waits, as long as the client keeps up; True when there may be more."""
         reader, more = client.reader, False
+        client.unfilled = not (reader.has_room or reader.closing)
         if reader.has_room and client.followings:
             reader.tell_bus(client.bus_away, time.monotonic())
         for following in tuple(client.followings):
@@ -229,8 +230,9 @@ class Postman:
         """Has the loop wait for what the client's socket can do next."""
         reader = client.reader
         mask = select.EPOLLIN if reader.begun or reader.closing else 0
-        if reader.out:
+        if reader.out or client.unfilled:
             mask |= select.EPOLLOUT
+        if reader.out:
             self._owing[client] = None
         else:
             self._owing.pop(client, None)
