@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import weakref
 from pathlib import Path
 
 import redis
@@ -18,7 +19,7 @@ from tests.parts.ports import free_port
 from tests.parts.waiting import wait_for
 
 SERVERS = ("valkey", "redis")
-_MEMORY, _FILES = "/dev/shm", "appendonlydir"
+_MEMORY = "/dev/shm"
 _LEAST_ROOM_BYTES = 2 << 30
 
 
@@ -53,15 +54,14 @@ class RedisPart:
         """Set for the server's next start, beside this process's own."""
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._folder = folder
-        self.files = folder / _FILES
-        """Where its append-only file lies."""
+        place = folder
         if in_memory and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free > _LEAST_ROOM_BYTES:
-            self._memory = tempfile.TemporaryDirectory(prefix="sf-redis-", dir=_MEMORY, ignore_cleanup_errors=True)
-            folder.mkdir(parents=True, exist_ok=True)
-            self.files.symlink_to(self._memory.name)
-            self.files = Path(self._memory.name)
+            place = Path(tempfile.mkdtemp(prefix="sf-redis-", dir=_MEMORY))
+            weakref.finalize(self, shutil.rmtree, place, ignore_errors=True)
+        self.files = place / "appendonlydir"
+        """Where its append-only file lies."""
         self._command = [program(kind), "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""]
-        self._command += ["--appendonly", "yes" if appendonly else "no", "--dir", str(folder)]
+        self._command += ["--appendonly", "yes" if appendonly else "no", "--dir", str(place)]
         self._command += ["--maxmemory-policy", "noeviction"]
         self._command += ["--appendfsync", appendfsync] if appendfsync else []
         self._process: subprocess.Popen[bytes] | None = None
