@@ -28,7 +28,7 @@ ADMIN_COOKIES = {True: "__Host-spanfeed_admin", False: "spanfeed_admin"}
 _COOKIE_SECONDS = 30 * 24 * 3600
 _FORMS = ("application/json", "application/problem+json", "text/event-stream")
 _SAFE_METHODS = {"GET", "HEAD", "OPTIONS"}
-_OF_A_VISITOR = frozenset({Scope.READ, Scope.WRITE, Scope.DELETE, Scope.EVENTS})
+OF_A_VISITOR = frozenset({Scope.READ, Scope.WRITE, Scope.DELETE, Scope.EVENTS})
 F = TypeVar("F", bound=Callable[..., Any])
 __all__ = ["COOKIE", "Doors", "Principal", "Scope", "Target", "authorize", "needs", "principal"]
 
@@ -114,7 +114,7 @@ class Doors:
             visitor = self._cookies.loads(cookie, max_age=_COOKIE_SECONDS)
         except BadSignature:
             return None
-        return Principal(str(visitor), _OF_A_VISITOR, None, owns_only=True)
+        return Principal(str(visitor), OF_A_VISITOR, None, owns_only=True)
 
     def is_own_origin(self, asked: Request) -> bool:
         """Whether the request's Origin is this server's own or an allowed one."""

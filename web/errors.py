@@ -12,7 +12,7 @@ from pipeline.errors import BusUnavailable, IdempotencyMismatch, InvalidCursor, 
 from pipeline.event import encode
 from web.extensions import wait_seconds
 
-_TITLES = {
+TITLES = {
     400: "Bad request",
     401: "Not authenticated",
     403: "Not allowed",
@@ -65,7 +65,7 @@ def answer(problem: Problem) -> Response:
     """The response for a problem."""
     body = {
         "type": f"urn:spanfeed:problem:{problem.slug}",
-        "title": _TITLES.get(problem.status, "Error"),
+        "title": TITLES.get(problem.status, "Error"),
         "status": problem.status,
         "detail": problem.detail,
         "instance": f"/requests/{request_id()}",

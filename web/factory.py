@@ -22,6 +22,7 @@ from web.administrators import Administrators
 from web.blueprints import (
     alerts,
     chat,
+    contract,
     custom_events,
     event_types,
     events,
@@ -118,7 +119,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     metrics.add_to(app, state)
     feeds = (events, feed_routes, stream, unified_streams, unified_tests)
     told = (custom_events, event_types, subscriptions, alerts)
-    for routes in (chat, feedback, *feeds, *told, health, page, keys, login):
+    for routes in (chat, feedback, *feeds, *told, health, page, keys, login, contract):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)
     return app

@@ -1,0 +1,1 @@
+"""What the API says of itself, in the words of OpenAPI and AsyncAPI. Nothing here is loaded before it is asked for."""
