@@ -155,6 +155,8 @@ def _good(status: int, name: str | None, known: Operation, counted: tuple[str, .
     told = ["X-Request-ID", *counted]
     if "If-None-Match" in known.takes:
         told.append("ETag")
+    if status == known.located:
+        told.append("Location")
     made: dict[str, Any] = {
         "description": _DESCRIPTIONS.get(status, "Done."),
         "headers": {header: {"$ref": f"#/components/headers/{header}"} for header in told},

@@ -31,6 +31,8 @@ class Operation:
     also: Mapping[str, str] = dataclasses.field(default_factory=dict)
     """Schemas of bodies of other media types."""
     limited: bool = True
+    located: int = 0
+    """The status of the reply that says in `Location` where to find what was made."""
 
 
 def _feed(**more: str) -> Operation:
@@ -45,6 +47,7 @@ _CHAT = Operation(
     body="ChatRequest",
     takes=("Prefer", "Idempotency-Key"),
     problems=(404,),
+    located=202,
 )
 _POLL = ("If-None-Match",)
 _HEALTH = Operation("Health", {200: "Healthy"}, limited=False)
@@ -56,7 +59,7 @@ OPERATIONS: dict[str, Operation] = {
     "chat.delete_conversation": Operation("Chat", {200: "Said"}, problems=(404, 422)),
     "chat.message": Operation("Chat", {200: "Exchange"}, problems=(404, 422)),
     "chat.cancel_message": Operation("Chat", {200: "Cancelled"}, problems=(404, 422)),
-    "chat.retry_message": Operation("Chat", {202: "Accepted"}, problems=(404, 409, 422)),
+    "chat.retry_message": Operation("Chat", {202: "Accepted"}, problems=(404, 409, 422), located=202),
     "feedback.give_feedback": Operation(
         "Chat", {200: "Feedback", 201: "Feedback"}, body="NewFeedback", problems=(404,)
     ),
@@ -94,7 +97,7 @@ OPERATIONS: dict[str, Operation] = {
     "event_types.save_type": Operation("Events", {200: "EventType", 201: "EventType"}, body="EventTypeDefinition"),
     "event_types.remove_type": Operation("Events", {200: "Said"}, problems=(404,)),
     "subscriptions.create_subscription": Operation(
-        "Subscriptions", {201: "Subscription"}, body="SubscriptionWanted", problems=(404, 409)
+        "Subscriptions", {201: "Subscription"}, body="SubscriptionWanted", problems=(404, 409), located=201
     ),
     "subscriptions.list_subscriptions": Operation("Subscriptions", {200: "Subscriptions"}),
     "subscriptions.show_subscription": Operation("Subscriptions", {200: "Subscription"}, problems=(404,)),
@@ -120,9 +123,11 @@ OPERATIONS: dict[str, Operation] = {
     "alerts.list_silences": Operation("Alerts", {200: "Silences"}),
     "alerts.make_silence": Operation("Alerts", {201: "Silence"}, body="NewSilence", problems=(409,)),
     "alerts.end_silence": Operation("Alerts", {200: "Said"}, problems=(404,)),
-    "keys.create_key": Operation("Keys", {201: "Key"}, body="NewKey", problems=(409,)),
+    "keys.create_key": Operation("Keys", {201: "Key"}, body="NewKey", problems=(409,), located=201),
     "keys.list_keys": Operation("Keys", {200: "Keys"}),
-    "keys.rotate_key": Operation("Keys", {201: "Key"}, body="Rotation", body_may_miss=True, problems=(404, 409)),
+    "keys.rotate_key": Operation(
+        "Keys", {201: "Key"}, body="Rotation", body_may_miss=True, problems=(404, 409), located=201
+    ),
     "keys.revoke_key": Operation("Keys", {200: "Said"}, problems=(404,)),
     "login.login": Operation("Logging in", {200: "LoggedIn"}, body="Login"),
     "login.logout": Operation("Logging in", {200: "Said"}),

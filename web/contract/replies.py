@@ -261,4 +261,4 @@ SUBSCRIPTIONS = thing(subscriptions=many(ref("Subscription")))
 ALERT_RULES = thing(rules=many(ref("AlertRuleShown")))
 SILENCES = thing(silences=many(ref("Silence")))
 KEYS = thing(keys=many(ref("Key")))
-DOCUMENT = thing({"openapi": TEXT, "asyncapi": TEXT}, info=OBJECT)
+DOCUMENT = {**thing({"openapi": TEXT, "asyncapi": TEXT}, info=OBJECT), "additionalProperties": True}
