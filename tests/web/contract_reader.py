@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from jsonschema import Draft202012Validator, FormatChecker
@@ -20,6 +20,18 @@ def closed(schema: Any) -> Any:
     if isinstance(made.get("properties"), dict) and made.get("type") == "object":
         made.setdefault("additionalProperties", False)
     return made
+
+
+def references(value: Any) -> Iterator[str]:
+    """Everything that a document refers to."""
+    if isinstance(value, dict):
+        if isinstance(value.get("$ref"), str):
+            yield value["$ref"]
+        for item in value.values():
+            yield from references(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from references(item)
 
 
 class ContractReader:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from tests.web.contract_reader import references
 from tests.web.site import Site
 from web.auth import policy_of
 from web.contract.openapi import routes
@@ -51,20 +52,9 @@ def test_the_document_is_openapi(document: Any) -> None:
         Draft202012Validator.check_schema(schema)
 
 
-def _references(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        if isinstance(value.get("$ref"), str):
-            yield value["$ref"]
-        for item in value.values():
-            yield from _references(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _references(item)
-
-
 def test_what_the_document_refers_to_is_in_it(document: Any) -> None:
     """Without this a generator would stop at a name that means nothing."""
-    for reference in set(_references(document)):
+    for reference in set(references(document)):
         found = document
         for part in reference.removeprefix("#/").split("/"):
             assert part in found, reference

@@ -195,6 +195,7 @@ GOOD: dict[str, list[Case]] = {
     "health.ready": [lambda w: w.ask("GET", "/readyz", key=None)],
     "metrics.metrics": [lambda w: w.ask("GET", "/metrics")],
     "contract.openapi": [lambda w: w.ask("GET", "/api/v1/openapi.json", key=None)],
+    "contract.asyncapi": [lambda w: w.ask("GET", "/api/v1/asyncapi.json", key=None)],
 }
 NEEDS_A_SERVER = {
     "chat.chat",

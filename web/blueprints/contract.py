@@ -27,6 +27,16 @@ def openapi() -> Response:
     return _answer("openapi", document)
 
 
+@blueprint.get("/api/v1/asyncapi.json")
+@limiter.limit(requests_limit)
+@public
+def asyncapi() -> Response:
+    """The feeds as an AsyncAPI document."""
+    from web.contract.asyncapi import document
+
+    return _answer("asyncapi", document)
+
+
 def _answer(name: str, make: Callable[[Flask], dict[str, Any]]) -> Response:
     """The document, which is the same as long as the process lives, or 304."""
     kept: dict[str, bytes] = current_app.extensions.setdefault(_NAME, {})

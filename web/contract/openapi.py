@@ -17,8 +17,13 @@ from web.contract.shapes import Schema, ref
 from web.errors import TITLES
 from web.tokens import OF_A_TOKEN, OF_A_USER_TOKEN
 
-VERSION = "1"
-"""Of the API, as in its addresses. Which release answers is nobody's business who has no key."""
+INFO: dict[str, Any] = {
+    "title": "Spanfeed",
+    # Of the API, as in its addresses. Which release answers is nobody's business who has no key.
+    "version": "1",
+    "description": "A chat, and what happens to each of its messages, live.",
+    "license": {"name": "Apache License 2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
+}
 _PROBLEM = "application/problem+json"
 _OWN_METHODS = {"HEAD", "OPTIONS"}
 _COUNTED = ("RateLimit", "RateLimit-Policy", "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset")
@@ -35,7 +40,7 @@ _HEADERS: dict[str, tuple[Schema, str]] = {
     "WWW-Authenticate": ({"type": "string"}, "`ApiKey`."),
     "Allow": ({"type": "string"}, "The methods that are allowed."),
 }
-_SCHEMES: dict[str, dict[str, str]] = {
+SCHEMES: dict[str, dict[str, str]] = {
     "key": {"type": "apiKey", "in": "header", "name": "X-API-Key", "description": "A key."},
     "bearer": {"type": "http", "scheme": "bearer", "description": "A key, a session token or a user's token."},
     "token": {"type": "apiKey", "in": "query", "name": "token", "description": "A session token or a user's token."},
@@ -70,18 +75,13 @@ def document(app: Flask) -> dict[str, Any]:
             paths.setdefault(path, {})[method] = _operation(app, path, rule, operation)
     return {
         "openapi": "3.1.0",
-        "info": {
-            "title": "Spanfeed",
-            "version": VERSION,
-            "summary": "A chat, and what happens to each of its messages, live.",
-            "license": {"name": "Apache License 2.0", "identifier": "Apache-2.0"},
-        },
+        "info": INFO,
         "servers": [{"url": "/"}],
         "tags": [{"name": name} for name in tags],
         "paths": paths,
         "components": {
             "schemas": all_schemas(),
-            "securitySchemes": _SCHEMES,
+            "securitySchemes": SCHEMES,
             "headers": {name: {"schema": schema, "description": text} for name, (schema, text) in _HEADERS.items()},
             "responses": {str(status): _problem(status) for status in _PROBLEMS},
         },
@@ -127,12 +127,13 @@ def _security(endpoint: str, policy: str) -> list[dict[str, list[str]]]:
     if policy == "public" or endpoint == "login.login":
         return [{}]
     scopes = [str(Scope.READ)] if endpoint == "feed.session_feed" else [] if policy == "own" else [policy]
-    names = [*_ALWAYS]
-    for name, theirs in _AT_MOST.items():
-        if not scopes or Scope(scopes[0]) in theirs:
-            names.append(name)
-    found = [{name: scopes} for name in names]
+    found = [{name: scopes} for name in scheme_names(*map(Scope, scopes))]
     return [*found, {}] if endpoint in PUBLIC else found
+
+
+def scheme_names(*scopes: Scope) -> list[str]:
+    """The credentials that may have all of these scopes."""
+    return [*_ALWAYS, *(name for name, most in _AT_MOST.items() if most.issuperset(scopes))]
 
 
 def _responses(endpoint: str, policy: str, known: Operation) -> dict[str, Any]:

@@ -50,6 +50,7 @@ _CHAT = Operation(
     located=202,
 )
 _POLL = ("If-None-Match",)
+_DOCUMENT = Operation("Documents", {200: "Document", 304: None}, takes=_POLL)
 _HEALTH = Operation("Health", {200: "Healthy"}, limited=False)
 
 OPERATIONS: dict[str, Operation] = {
@@ -137,7 +138,8 @@ OPERATIONS: dict[str, Operation] = {
     "health.health": _HEALTH,
     "health.ready": Operation("Health", {200: "Ready", 503: "Ready"}, limited=False),
     "metrics.metrics": Operation("Health", {200: None}, media="text/plain", limited=False),
-    "contract.openapi": Operation("Documents", {200: "Document", 304: None}, takes=_POLL),
+    "contract.openapi": _DOCUMENT,
+    "contract.asyncapi": _DOCUMENT,
 }
 """Every route but the page's files."""
 

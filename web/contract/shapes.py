@@ -14,7 +14,7 @@ NUMBER: Schema = {"type": "number"}
 FLAG: Schema = {"type": "boolean"}
 OBJECT: Schema = {"type": "object"}
 MOMENT: Schema = {"type": "string", "format": "date-time"}
-SESSION_ID: Schema = {"type": "string", "pattern": "^[A-Za-z0-9._:@-]{1,64}$"}
+SESSION_ID: Schema = {"type": "string", "pattern": r"^(?!.*\.\.)[A-Za-z0-9._:@-]{1,64}$"}
 
 
 def one_of(words: Iterable[str] | type[enum.StrEnum]) -> Schema:
