@@ -22,7 +22,7 @@ from web.administrators import Administrators
 from web.contract.openapi import routes
 from web.contract.operations import OPERATIONS
 
-_ANSWER = {
+ANSWER = {
     "sources": [
         {
             "number": 1,
@@ -41,6 +41,7 @@ _ANSWER = {
     "follow_ups": ["And then?"],
     "refused": False,
 }
+"""An answer as a worker leaves it."""
 _RULE = {"name": "lag", "metric": "recorder_lag", "above": 10}
 
 
@@ -71,7 +72,7 @@ def world(site: Site) -> World:
     """The world; what a test takes away it makes before."""
     session_id = str(uuid.uuid4())
     answered = site.say(session_id, "How?", user_id="anna")
-    conversations.save_answer(site.store, message_id=answered, content="So [1].", answer=_ANSWER, confidence=0.5)
+    conversations.save_answer(site.store, message_id=answered, content="So [1].", answer=ANSWER, confidence=0.5)
     failed = site.say(session_id, "And?", user_id="anna")
     with site.store.write() as connection:
         conversations.fail_message(connection, failed, "failed", "timeout", "So far")

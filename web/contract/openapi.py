@@ -11,7 +11,7 @@ from werkzeug.routing import Rule
 
 from web.auth import ADMIN_COOKIES, COOKIE, OF_A_VISITOR, Scope, policy_of
 from web.contract import parameters
-from web.contract.operations import JSON, OPERATIONS, PUBLIC, Operation
+from web.contract.operations import JSON, OPERATIONS, PUBLIC, STREAM, Operation
 from web.contract.schemas import all_schemas
 from web.contract.shapes import Schema, ref
 from web.errors import TITLES
@@ -153,7 +153,8 @@ def _responses(endpoint: str, policy: str, known: Operation) -> dict[str, Any]:
 
 
 def _good(status: int, name: str | None, known: Operation, counted: tuple[str, ...]) -> dict[str, Any]:
-    told = ["X-Request-ID", *counted]
+    # Whoever serves a feed writes its head by hand, and shortly.
+    told = [] if known.media == STREAM or status == 101 else ["X-Request-ID", *counted]
     if "If-None-Match" in known.takes:
         told.append("ETag")
     if status == known.located:
