@@ -197,6 +197,7 @@ GOOD: dict[str, list[Case]] = {
     "metrics.metrics": [lambda w: w.ask("GET", "/metrics")],
     "contract.openapi": [lambda w: w.ask("GET", "/api/v1/openapi.json", key=None)],
     "contract.asyncapi": [lambda w: w.ask("GET", "/api/v1/asyncapi.json", key=None)],
+    "contract.docs": [lambda w: w.ask("GET", "/api/v1/docs", key=None)],
 }
 NEEDS_A_SERVER = {
     "chat.chat",

@@ -37,13 +37,24 @@ def asyncapi() -> Response:
     return _answer("asyncapi", document)
 
 
-def _answer(name: str, make: Callable[[Flask], dict[str, Any]]) -> Response:
+@blueprint.get("/api/v1/docs")
+@limiter.limit(requests_limit)
+@public
+def docs() -> Response:
+    """Both documents as a page for people."""
+    from web.contract.page import page
+
+    return _answer("docs", page, "text/html; charset=utf-8")
+
+
+def _answer(name: str, make: Callable[[Flask], Any], media: str = "application/json") -> Response:
     """The document, which is the same as long as the process lives, or 304."""
     kept: dict[str, bytes] = current_app.extensions.setdefault(_NAME, {})
     if name not in kept:
         # Of two threads that make it at the same moment either one's will do: they are the same.
-        kept[name] = encode(make(current_app))
-    response = Response(kept[name], content_type="application/json")
+        made = make(current_app)
+        kept[name] = made.encode() if isinstance(made, str) else encode(made)
+    response = Response(kept[name], content_type=media)
     response.set_etag(hashlib.sha256(kept[name]).hexdigest()[:32])
     response.headers["Cache-Control"] = "no-cache"
     response.make_conditional(request)

@@ -140,6 +140,7 @@ OPERATIONS: dict[str, Operation] = {
     "metrics.metrics": Operation("Health", {200: None}, media="text/plain", limited=False),
     "contract.openapi": _DOCUMENT,
     "contract.asyncapi": _DOCUMENT,
+    "contract.docs": Operation("Documents", {200: None, 304: None}, takes=_POLL, media="text/html"),
 }
 """Every route but the page's files."""
 
