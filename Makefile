@@ -21,7 +21,7 @@ PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-re
 	! -name '*.tsbuildinfo' -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak lint format lock audit sbom clean again
+.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak fuzz lint format lock audit sbom clean again
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -57,6 +57,9 @@ faults-meta: setup-dev test-programs ## Takes four protections away, one by one;
 
 soak: setup-dev test-programs ## Lets clients join, leave and resume 100,000 times while servers restart.
 	@$(VENV)/bin/python -m tests.soak --joins 100000 --seed 1 --redis-restarts 20
+
+fuzz: setup-dev test-programs ## Sends 10,000 strange requests to the routes that the OpenAPI document names.
+	@$(VENV)/bin/python -m pytest tests/web/test_openapi_fuzz.py -q --hypothesis-profile=fuzz --timeout=1800
 
 lint: setup-dev frontend/node_modules/.installed ## Checks style, types, known weaknesses and imports.
 	@$(BESIDE) $(CHECKS)

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 from pipeline import settings as settings_table
 from pipeline.bus import Bus, open_bus
@@ -22,6 +23,7 @@ DATABASES = ("sqlite", "postgresql")
 # each process of the test run all tests.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
+hypothesis_settings.register_profile("fuzz")
 
 
 @pytest.fixture(scope="session")

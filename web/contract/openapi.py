@@ -67,17 +67,15 @@ _PROBLEMS = {
 def document(app: Flask) -> dict[str, Any]:
     """The whole document; a route of which nothing is known is left out."""
     paths: dict[str, dict[str, Any]] = {}
-    tags: dict[str, None] = {}
     for path, method, rule in routes(app):
         operation = OPERATIONS.get(rule.endpoint)
         if operation is not None:
-            tags[operation.tag] = None
             paths.setdefault(path, {})[method] = _operation(app, path, rule, operation)
     return {
         "openapi": "3.1.0",
         "info": INFO,
         "servers": [{"url": "/"}],
-        "tags": [{"name": name} for name in tags],
+        "tags": [{"name": name} for name in dict.fromkeys(known.tag for known in OPERATIONS.values())],
         "paths": paths,
         "components": {
             "schemas": all_schemas(),
@@ -149,7 +147,7 @@ def _responses(endpoint: str, policy: str, known: Operation) -> dict[str, Any]:
     if known.limited:
         statuses |= {429, 503}
     problems = {str(status): {"$ref": f"#/components/responses/{status}"} for status in sorted(statuses)}
-    return {**problems, **good}
+    return dict(sorted({**problems, **good}.items()))
 
 
 def _good(status: int, name: str | None, known: Operation, counted: tuple[str, ...]) -> dict[str, Any]:

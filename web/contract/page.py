@@ -94,9 +94,10 @@ def _operation(name: str, operation: dict[str, Any]) -> Texts:
     )
     forms = operation.get("requestBody", {}).get("content", {})
     yield from _table(("Body", "What"), ((_code(media), kind(form["schema"])) for media, form in forms.items()))
-    yield from _table(
-        ("Status", "Reply"), ((status, _reply(reply)) for status, reply in operation["responses"].items())
-    )
+    good = {status: reply for status, reply in operation["responses"].items() if "$ref" not in reply}
+    refused = ", ".join(status for status in operation["responses"] if status not in good)
+    problem = kind({"$ref": "#/components/schemas/Problem"})
+    yield from _table(("Status", "Reply"), [*((one, _reply(good[one])) for one in good), (refused, problem)])
 
 
 def _needs(security: list[dict[str, list[str]]]) -> str:
@@ -107,8 +108,6 @@ def _needs(security: list[dict[str, list[str]]]) -> str:
 
 
 def _reply(reply: dict[str, Any]) -> str:
-    if "$ref" in reply:
-        return '<a href="#schema-problem">Problem</a>'
     forms = reply.get("content", {})
     return "; ".join(f"{_code(media)}: {kind(form['schema'])}" for media, form in forms.items()) or "no body"
 

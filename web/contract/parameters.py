@@ -26,7 +26,10 @@ _QUERY: dict[str, tuple[Schema, str]] = {
     "limit": (_number(1, 500, 50), "At most so many are given."),
     "count": (_number(1, 50, 10), "At most so many are given."),
     "messages": (_number(1, 20, 5), "So many of the newest messages."),
-    "wait": (_number(0, 25, 0), "So many seconds a poll with a cursor waits for an event."),
+    "wait": (
+        {**WHOLE, "minimum": 0, "default": 0},
+        "So many seconds a poll with a cursor waits for an event; at most 25, if the server has no other limit.",
+    ),
     "epoch": (TEXT, "The epoch in which the cursor was given."),
     "event_type": (_TYPES, "Only these types; `*` stands for any characters."),
     "event_status": (many(one_of(Status)), "Only these statuses."),

@@ -8,9 +8,10 @@ from pipeline.alerting.rules import AlertRule
 from web import schemas
 from web.blueprints.alerts import NewSilence
 from web.contract import replies
-from web.contract.shapes import Schema, many, one_of, ref, thing
+from web.contract.shapes import SESSION_ID, Schema, many, one_of, ref, thing
 from web.custom_events import CustomEvent
 from web.event_types import Definition
+from web.policy import OF_A_KEY
 from web.subscriptions import Wanted
 
 BODIES: dict[str, type[BaseModel]] = {
@@ -29,6 +30,17 @@ BODIES: dict[str, type[BaseModel]] = {
 }
 """What clients send, by the model that it is checked with."""
 
+_TYPE = {"pattern": "^[A-Za-z0-9._-]{1,100}$"}
+_SESSION = {"pattern": SESSION_ID["pattern"]}
+_LOOKED_AT_LATER: dict[str, dict[str, Schema]] = {
+    "ChatRequest": {"session_id": _SESSION},
+    "NewKey": {"scopes": {"items": one_of(OF_A_KEY), "minItems": 1}},
+    "NewEvent": {"event_type": _TYPE, "session_id": _SESSION},
+    "EventTypeDefinition": {"event_type": _TYPE},
+    "SubscriptionWanted": {"session_id": _SESSION},
+}
+"""What of a field is checked by a function, which a model's own schema does not tell."""
+
 
 def all_schemas() -> dict[str, Schema]:
     """Every schema that the document names."""
@@ -37,6 +49,8 @@ def all_schemas() -> dict[str, Schema]:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         # Those that several models share stand once, beside them.
         made |= schema.pop("$defs", {})
+        for field, more in _LOOKED_AT_LATER.get(name, {}).items():
+            schema["properties"][field] |= more
         made[name] = schema
     made["NewEvent"] = _with_second_names(made["NewEvent"])
     made |= {name.title().replace("_", ""): schema for name, schema in vars(replies).items() if _is_reply(name, schema)}
