@@ -21,7 +21,7 @@ from web.keyring import Locksmith
 from web.policy import ALL
 from web.tokens import UserTokens
 
-PUBLIC = {"page.page", "health.health", "health.ready"}
+PUBLIC = {"page.page", "health.health", "health.ready", "contract.openapi", "contract.asyncapi", "contract.docs"}
 """Open to everybody, on purpose."""
 OWN_POLICY = {"page.new_session", "feed.session_feed", "login.login", "login.logout", "login.me"}
 """Judged by themselves: whoever may have no key yet, is refused before the handshake, or is anybody who is known."""
