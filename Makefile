@@ -17,8 +17,8 @@ CHECKS := $(VENV)/bin/mypy -- $(NODE) npm --prefix frontend run check -- \
 COMPILED := $(VENV)/bin/python -c "import pytest; pytest.main('--collect-only -o addopts= -p no:terminal'.split())"
 UV := $(VENV)/bin/uv
 UV_COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
-PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-results -prune -o -type f \
-	! -name '*.tsbuildinfo' -print 2>/dev/null)
+PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-results -prune -o -name dist -prune -o \
+	-type f ! -name '*.tsbuildinfo' -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-dev page run test test-programs faults faults-meta soak fuzz lint format lock audit sbom clean again
@@ -87,7 +87,7 @@ sbom: setup-dev $(UV) ## Lists what an installation consists of, as CycloneDX, i
 
 clean: ## Removes what was built; what Spanfeed has stored in var/ stays.
 	@rm -rf $(VENV) web/static/app frontend/node_modules build *.egg-info .mypy_cache .ruff_cache .pytest_cache
-	@rm -rf .import_linter_cache .hypothesis
+	@rm -rf frontend/react/dist .import_linter_cache .hypothesis
 	@find pipeline tasks web tests migrations -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A virtual environment knows its own path, so that one in a folder that was moved is made again.

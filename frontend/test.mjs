@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const folders = ["client/tests", "app/tests"];
+const folders = ["client/tests", "app/tests", "react/tests"];
 const wanted = process.argv.slice(2);
 
 const found = await Promise.all(
@@ -34,6 +34,8 @@ try {
     target: ["node20"],
     sourcemap: "inline",
     logLevel: "warning",
+    // react-dom/server asks for Node's own modules.
+    banner: { js: 'import { createRequire } from "node:module"; const require = createRequire(import.meta.url);' },
   });
   const files = tests.map((path) => join(outdir, path.replace(/\.ts$/, ".mjs")));
   const options = ["--enable-source-maps", "--test", "--test-reporter=spec"];

@@ -25,6 +25,8 @@ export class Stream implements Line {
     credentials: Credentials,
     clock: Clock,
     private readonly _handlers: LineHandlers,
+    /** What a message says; without it, a session's frames. */
+    private readonly _take = frameTaker(_handlers),
   ) {
     this._deadline = new Alarm(clock);
     this._watch = new Watch(clock, {
@@ -68,7 +70,7 @@ export class Stream implements Line {
   private async _follow(reader: ReadableStreamDefaultReader<Uint8Array>): Promise<void> {
     const decoder = new TextDecoder();
     const hear = eventText({
-      onMessage: (name, data) => this._hear(name ? data : `{"type":"event","event":${data}}`),
+      onMessage: (name, data) => this._hear(name, data),
       onRetry: (ms) => {
         this._retryMs = bounded(ms);
       },
@@ -81,15 +83,14 @@ export class Stream implements Line {
     }
   }
 
-  private _hear(data: string): void {
+  private _hear(name: string, data: string): void {
     if (this._over) return;
     if (!this._live) {
       this._live = true;
       this._deadline.clear();
       this._handlers.onLive();
     }
-    const frame = this._over ? null : parseFrame(data);
-    if (frame) this._handlers.onFrame(frame);
+    if (!this._over) this._take(name, data);
   }
 
   private _lose(loss: Loss): void {
@@ -97,6 +98,13 @@ export class Stream implements Line {
     this.close();
     this._handlers.onLost(loss);
   }
+}
+
+function frameTaker(handlers: LineHandlers): (name: string, data: string) => void {
+  return (name, data) => {
+    const frame = parseFrame(name ? data : `{"type":"event","event":${data}}`);
+    if (frame) handlers.onFrame(frame);
+  };
 }
 
 /** A refusal that is not for the credentials is for the stream: no such route, no place left, no such method. */

@@ -20,6 +20,11 @@ export class FakeClock implements Clock {
     return (this.next - 1) as unknown as Timer;
   }
 
+  /** How many timers run. */
+  get pending(): number {
+    return this.due.size;
+  }
+
   clearTimeout(timer: Timer): void {
     this.due.delete(timer as unknown as number);
   }

@@ -1,0 +1,6 @@
+// What the package offers to a React application.
+export { type Connected, useConnectionState } from "./connection";
+export type { SSEEvent, SSEMetadata } from "./event";
+export type { SSEListener } from "./listeners";
+export { SSEEventManager, type SSEOptions, type SSEStats, sseEventManager } from "./manager";
+export { type SSEContextValue, SSEProvider, type SSEProviderProps, useSSE } from "./provider";
