@@ -51,6 +51,7 @@ await build({
   external: ["react", "react/jsx-runtime"],
   mangleProps: /^_/,
 });
+await copyFile(join(here, "..", "LICENSE"), join(dist, "LICENSE"));
 // Who only serves the page has no compiler.
 const compiler = join(here, "node_modules", "typescript", "bin", "tsc");
 if (existsSync(compiler)) {
