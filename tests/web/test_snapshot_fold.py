@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import json
 import random
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.parts.missing import missing
+from tests.parts.node_program import node_program
 from tests.web.folding import FIRST_ID, TRANSCRIPTS, Data, document, event, read_back, runs, transcript
 from web.feed.fold import Message, fold
 
-FRONTEND = Path(__file__).parents[2] / "frontend"
 _CLIENT = """
 import { emptyState, foldEvent } from "./client/fold";
 import { stageTree } from "./client/select";
@@ -42,23 +40,13 @@ for await (const line of createInterface({ input: process.stdin })) {
   })));
 }
 """
-_BUNDLE = """
-import { build } from "esbuild";
-const stdin = { contents: process.argv[1], resolveDir: process.cwd(), loader: "ts" };
-await build({ stdin, outfile: process.argv[2], bundle: true, format: "esm", platform: "node", logLevel: "error" });
-"""
 
 
 def _as_the_page(cases: list[list[Data]], folder: Path) -> list[Any]:
     """What the page's client makes of each list of events."""
-    node = shutil.which("node")
-    if node is None or not (FRONTEND / "node_modules" / "esbuild").is_dir():
-        missing("Node.js with the page's packages")
-    bundle = folder / "client.mjs"
-    command = [node, "--input-type=module", "-e", _BUNDLE, "--", _CLIENT, str(bundle)]
-    subprocess.run(command, cwd=FRONTEND, check=True, timeout=60)
+    command = node_program(_CLIENT, folder)
     lines = "".join(json.dumps(case) + "\n" for case in cases)
-    done = subprocess.run([node, str(bundle)], input=lines, capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run(command, input=lines, capture_output=True, text=True, check=True, timeout=60)
     return [json.loads(line) for line in done.stdout.splitlines()]
 
 
