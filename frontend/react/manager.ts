@@ -11,6 +11,7 @@ import { connectionNews, parseEvent, type SSEEvent } from "./event";
 import { Listeners, type SSEListener } from "./listeners";
 import { notify, requestNotificationPermission } from "./notices";
 import { Position } from "./position";
+import { renewed } from "./renewed";
 
 export interface SSEOptions {
   /** Where Spanfeed answers; the page's own server when left out. */
@@ -148,9 +149,10 @@ export class SSEEventManager {
     (await this._ask("GET", "stats")) as Record<string, unknown> | null;
 
   private async _ask(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
-    const { apiKey } = this._options;
+    const credentials = { apiKey: this._options.apiKey, token: this._keeper.token };
     try {
-      return await requestJson(this._fetch, this._url(path), { method, body }, { apiKey, token: this._keeper.token });
+      const send = () => requestJson(this._fetch, this._url(path), { method, body }, credentials);
+      return await renewed(this._keeper, send);
     } catch (error) {
       console.error(error);
       return null;

@@ -1,7 +1,8 @@
 // One feed for all components that look at the same session with the same credentials.
 import { type Api, type ConnectOptions, connect, createApi, type Feed } from "../client/index";
 import { Alarm, systemClock } from "../client/clock";
-import { HttpError, type Token, tokenKeeper } from "../client/http";
+import { type Token, tokenKeeper } from "../client/http";
+import { renewed } from "./renewed";
 
 export type FeedOptions = Omit<ConnectOptions, "sessionId">;
 
@@ -32,15 +33,7 @@ function open(key: string, sessionId: string, options: FeedOptions): SharedFeed 
   const keeper = tokenKeeper(options.token, options.getToken);
   const { baseUrl, apiKey, fetch } = options;
   const api = createApi({ baseUrl, apiKey, fetch, token: keeper.token });
-  const ask = async <T>(request: (api: Api) => Promise<T>): Promise<T> => {
-    try {
-      return await request(api);
-    } catch (error) {
-      if (!(error instanceof HttpError) || error.status !== 401 || !keeper.forget()) throw error;
-      return request(api);
-    }
-  };
-  return { key, feed: connect({ ...options, sessionId }), api, ask };
+  return { key, feed: connect({ ...options, sessionId }), api, ask: (request) => renewed(keeper, () => request(api)) };
 }
 
 /** The feed closes a moment after all have let go, so that StrictMode's second mount finds it still there. */

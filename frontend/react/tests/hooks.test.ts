@@ -48,6 +48,10 @@ test("without this two components, rendered often in StrictMode, open a socket e
   assert.deepEqual([state, views[0]?.snapshot.status, views[1]?.snapshot.lastId], ["open", "live", 1]);
   assert.ok(views[0]?.feed === views[1]?.feed);
   await tree.unmount();
+  const again = await mount(body);
+  await clock.pass(0);
+  assert.deepEqual([FakeSocket.all.length, FakeSocket.last.closed], [1, false]);
+  await again.unmount();
   await clock.pass(0);
   assert.deepEqual([FakeSocket.last.closed, clock.pending], [true, 0]);
 });

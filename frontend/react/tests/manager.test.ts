@@ -136,12 +136,14 @@ test("without this an expired token ends the events until the page is loaded aga
   await server.clock.pass(1_000);
   assert.equal(server.last.headers.get("Authorization"), "Bearer token-2");
   assert.equal(server.last.query["after"], "11");
+  server.worn = "token-2";
+  assert.equal(await manager.triggerTestEvent(), true);
   const refused: number[] = [];
   manager.onUnauthorized((status) => refused.push(status));
   server.refusal = 401;
   server.last.end();
   await server.clock.pass(10_000);
-  assert.deepEqual([made, refused], [3, [401]]);
+  assert.deepEqual([made, refused], [4, [401]]);
   manager.disconnect();
 });
 

@@ -51,6 +51,8 @@ export class Events {
   readonly streams: FakeStream[] = [];
   readonly others: { url: string; method: string }[] = [];
   refusal: number | null = null;
+  /** Refuses this one only. */
+  worn: string | null = null;
   retryAfter: string | null = null;
 
   manager(options: SSEOptions = {}): SSEEventManager {
@@ -71,6 +73,8 @@ export class Events {
   readonly fetch = async (url: string, init: RequestInit = {}): Promise<Response> => {
     if (!new URL(url).pathname.endsWith("/stream")) {
       this.others.push({ url, method: init.method ?? "GET" });
+      const bearer = new Headers(init.headers).get("Authorization");
+      if (this.worn && bearer === `Bearer ${this.worn}`) return this.refuse(401);
       return this.refusal === null ? Response.json({ total_connections: 1 }) : this.refuse(this.refusal);
     }
     const stream = new FakeStream(new URL(url), init);
