@@ -114,7 +114,7 @@ def test_an_allowed_origins_page_may_send_and_read(open_site: Site) -> None:
     found = _preflight(open_site, ALLOWED)
     assert found["Access-Control-Allow-Origin"] == ALLOWED
     assert found["Access-Control-Allow-Credentials"] == "true"
-    assert {"GET", "POST", "DELETE"} == set(found["Access-Control-Allow-Methods"].split(", "))
+    assert {"GET", "POST", "PATCH", "DELETE"} == set(found["Access-Control-Allow-Methods"].split(", "))
     named = found["Access-Control-Allow-Headers"].lower().split(", ")
     assert {"x-api-key", "authorization", "content-type", "prefer", "idempotency-key", "last-event-id"} == set(named)
     for key, status in ((APP_KEY, 200), (None, 401)):
