@@ -46,7 +46,7 @@ class Copies:
     """An older state of a server's data, taken and put back while it is stopped."""
 
     def __init__(self, server: RedisPart, folder: Path) -> None:
-        self._server, self._data, self._copy = server, folder / "redis", folder / "copy"
+        self._server, self._data, self._copy = server, server.files, folder / "copy"
 
     def take(self) -> None:
         """Copies the data of now."""
