@@ -33,6 +33,7 @@ export class Chat {
   private readonly retry: Alarm;
   private readonly listeners = new Set<() => void>();
   private conversation: Conversation | null = null;
+  private entering: Promise<void> = Promise.resolve();
   private lostAt: number | null;
   private failures = 0;
   private sending = false;
@@ -61,7 +62,7 @@ export class Chat {
   }
 
   start(): void {
-    void this.begin(() => this.sessions.enter());
+    this.entering = this.begin(() => this.sessions.enter());
   }
 
   /** Leaves this conversation for a new, empty one. */
@@ -106,6 +107,8 @@ export class Chat {
   }
 
   private async send(question: string, language: string): Promise<void> {
+    // Who is quicker than the page's first answers is not turned away for it.
+    if (!this.conversation) await this.entering;
     const conversation = this.conversation;
     if (!conversation) throw new HttpError(0, "");
     try {

@@ -59,4 +59,6 @@ def test_a_message_is_accepted_without_redis_and_answered_later(make_stack: Call
             return bool(client.get(f"/chat/away/messages/{message_id}").json()["status"] == "completed")
 
     wait_for(answered, "the answer", 40)
+    # The answer is stored before its stage ends.
+    wait_for(lambda: stack.events("away")[-1]["event_status"] == "completed", "the end of the last stage")
     check_endings(stack.events("away"))

@@ -39,6 +39,17 @@ test("a question runs until its record is there, and then shows it", async () =>
   page.chat.close();
 });
 
+test("a question that is quicker than the page's session waits for it", async () => {
+  const site = new FakeSite();
+  site.set("POST /chat/", accepted("m1"));
+  const page = await openPage(site, new MapStore(), false);
+  assert.equal(page.chat.getSnapshot().sessionId, null);
+  assert.equal(await page.chat.ask("Why?", "en"), true);
+  await settle();
+  assert.deepEqual(view(page), [["Why?", "running"]]);
+  page.chat.close();
+});
+
 test("events that overtake the 202 belong to the question that waits for it", async () => {
   const page = await openPage();
   let accept: () => void = () => undefined;

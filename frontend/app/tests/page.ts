@@ -61,7 +61,7 @@ export interface Page {
   store: MapStore;
 }
 
-export async function openPage(site = new FakeSite(), store = new MapStore()): Promise<Page> {
+export async function openPage(site = new FakeSite(), store = new MapStore(), entered = true): Promise<Page> {
   FakeSocket.all = [];
   const clock = new FakeClock();
   const baseUrl = "http://host";
@@ -76,7 +76,7 @@ export async function openPage(site = new FakeSite(), store = new MapStore()): P
     soon: (run) => queueMicrotask(run),
   });
   chat.start();
-  await settle();
+  if (entered) await settle();
   return { chat, site, clock, store };
 }
 
