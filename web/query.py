@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import re
+from collections.abc import Callable, Collection, Sequence
+from typing import Any, Protocol, TypeVar
 
 from flask import request
 
@@ -12,6 +14,17 @@ from pipeline.store.events import Filters
 from pipeline.store.moments import id_at
 from web.errors import Problem, invalid
 from web.feed.wish import FILTERS_LIMIT, TYPE_PATTERN
+
+
+class HasId(Protocol):
+    """A row with a number."""
+
+    @property
+    def id(self) -> int:
+        """Higher for a newer row."""
+
+
+Numbered = TypeVar("Numbered", bound=HasId)
 
 
 def checked_session_id(session_id: str) -> str:
@@ -29,6 +42,28 @@ def whole_number(name: str, default: int, lowest: int, highest: int) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and lowest <= int(text) <= highest):
         raise invalid("query", name, f"must be a whole number from {lowest} to {highest}", "out_of_range", text)
     return int(text)
+
+
+class Pager:
+    """A page of rows that are numbered, the newest first, as the query asks for it. Raises Problem."""
+
+    def __init__(self, statuses: Collection[str], highest_limit: int) -> None:
+        self.limit = whole_number("limit", 50, 1, highest_limit)
+        self.status = request.args.get("status")
+        if self.status is not None and self.status not in statuses:
+            raise invalid("query", "status", f"must be one of {', '.join(statuses)}", "enum", self.status)
+        self.before = whole_number("before", 0, 0, 9_999_999_999) if "before" in request.args else None
+        """Rows with a lower number are wanted; None: the newest."""
+
+    @property
+    def asked(self) -> int:
+        """How many rows are read: one more tells that there are others."""
+        return self.limit + 1
+
+    def reply(self, name: str, rows: Sequence[Numbered], shown: Callable[[Numbered], dict[str, Any]]) -> dict[str, Any]:
+        """The page, and where the next one goes on."""
+        page, more = rows[: self.limit], len(rows) > self.limit
+        return {name: list(map(shown, page)), "has_more": more, "next_before": page[-1].id if more else None}
 
 
 def _moment(text: str) -> datetime.datetime:

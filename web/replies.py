@@ -10,6 +10,7 @@ from pipeline.catalog import reason_text
 from pipeline.event import encode
 from pipeline.redaction import redactor_of
 from pipeline.store.conversations import ASSISTANT, Message, Session
+from pipeline.store.moments import time_text
 from web.state import web_state
 
 
@@ -84,8 +85,8 @@ def conversation_json(session: Session, messages: list[Message], total: int) -> 
         "session_id": session.session_id,
         "messages": [_turn_json(message) for message in messages],
         "user_id": session.user_id,
-        "created_at": _time(session.created_at),
-        "updated_at": _time(session.updated_at),
+        "created_at": time_text(session.created_at),
+        "updated_at": time_text(session.updated_at),
         "message_count": total,
         "num_messages": total,
     }
@@ -102,10 +103,6 @@ def _turn_json(message: Message) -> dict[str, Any]:
         "message_type": message.role,
         "message_object": {"role": message.role, "content": message.content},
         "content": message.content,
-        "timestamp": _time(message.created_at),
+        "timestamp": time_text(message.created_at),
         "metadata": metadata,
     }
-
-
-def _time(moment: Any) -> str:
-    return str(moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ"))

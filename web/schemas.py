@@ -17,7 +17,8 @@ def _session_id(value: Any) -> Any:
     raise ValueError("a session id is 1 to 64 of A-Z a-z 0-9 . _ : @ -")
 
 
-def _clean(value: Any) -> Any:
+def clean(value: Any) -> Any:
+    """A text without what no text may hold; anything else as it is, for the type to judge."""
     return clean_text(value) if isinstance(value, str) else value
 
 
@@ -34,7 +35,7 @@ class ChatRequest(BaseModel):
 
     message: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1), AfterValidator(_said)]
     session_id: Annotated[str | None, BeforeValidator(_session_id)] = None
-    user_id: Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=128)] | None = None
+    user_id: Annotated[str, BeforeValidator(clean), StringConstraints(max_length=128)] | None = None
     metadata: dict[str, Any] | None = None
     language: Annotated[str, StringConstraints(max_length=35)] | None = Field(default=None)
 
@@ -43,8 +44,8 @@ class NewFeedback(BaseModel):
     """What a user thinks of an answer: a thumb, or one to five."""
 
     rating: Literal["up", "down"] | Annotated[int, Field(ge=1, le=5, strict=True)]
-    comment: Annotated[str, BeforeValidator(_clean), StringConstraints(strip_whitespace=True)] | None = None
-    user_id: Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=128)] | None = None
+    comment: Annotated[str, BeforeValidator(clean), StringConstraints(strip_whitespace=True)] | None = None
+    user_id: Annotated[str, BeforeValidator(clean), StringConstraints(min_length=1, max_length=128)] | None = None
 
 
 class Strict(BaseModel):
@@ -56,11 +57,9 @@ class Strict(BaseModel):
 class NewKey(Strict):
     """A key that is to be made."""
 
-    name: Annotated[
-        str, BeforeValidator(_clean), StringConstraints(strip_whitespace=True, min_length=1, max_length=100)
-    ]
+    name: Annotated[str, BeforeValidator(clean), StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
     scopes: list[str]
-    user_id: Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=128)] | None = None
+    user_id: Annotated[str, BeforeValidator(clean), StringConstraints(min_length=1, max_length=128)] | None = None
     expires_at: datetime.datetime | None = None
 
 

@@ -10,8 +10,9 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from pipeline.errors import SettingError, TargetRefused
-from pipeline.event import Category, Priority, clean_text, is_session_id
+from pipeline.event import Category, Priority, is_session_id
 from pipeline.settings import Settings
+from pipeline.store.moments import known_time_text
 from pipeline.store.subscriptions import Subscription
 from pipeline.subscriptions import mail
 from pipeline.subscriptions.addresses import URL_LIMIT_CHARACTERS, target_of
@@ -20,7 +21,7 @@ from pipeline.subscriptions.matching import APPLICATION, OPERATOR, USER
 from pipeline.unified.patterns import is_pattern
 from web.errors import Problem, invalid
 from web.policy import Principal, Scope
-from web.schemas import Strict
+from web.schemas import Strict, clean
 
 _PATTERNS_LIMIT = 50
 
@@ -37,14 +38,10 @@ def _session_id(text: str) -> str:
     return text
 
 
-def _clean(value: Any) -> Any:
-    return clean_text(value) if isinstance(value, str) else value
-
-
-_Name = Annotated[str, BeforeValidator(_clean), StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+_Name = Annotated[str, BeforeValidator(clean), StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 _Patterns = Annotated[list[Annotated[str, AfterValidator(_pattern)]], Field(max_length=_PATTERNS_LIMIT)]
 _Session = Annotated[str, AfterValidator(_session_id)]
-_User = Annotated[str, BeforeValidator(_clean), StringConstraints(min_length=1, max_length=128)]
+_User = Annotated[str, BeforeValidator(clean), StringConstraints(min_length=1, max_length=128)]
 _Url = Annotated[str, StringConstraints(min_length=1, max_length=URL_LIMIT_CHARACTERS)]
 _Email = Annotated[str, StringConstraints(min_length=1, max_length=254)]
 
@@ -177,10 +174,6 @@ def shown(one: Subscription, counts: dict[str, int]) -> dict[str, Any]:
         "circuit": "open" if is_open else "closed",
         "failures": one.failures,
         "deliveries": {**counts, "dropped": one.dropped},
-        "created_at": _time(one.created_at),
-        "updated_at": _time(one.updated_at),
+        "created_at": known_time_text(one.created_at),
+        "updated_at": known_time_text(one.updated_at),
     }
-
-
-def _time(moment: datetime.datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")

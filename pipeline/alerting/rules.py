@@ -5,23 +5,21 @@ from __future__ import annotations
 import dataclasses
 import enum
 import logging
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import orjson
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 from pipeline import catalog
 from pipeline.errors import SettingError
 from pipeline.event import Category, Priority
+from pipeline.rule_files import read_rules
 from pipeline.settings import Settings
 from pipeline.store import Store, alerts
 from pipeline.unified.patterns import is_pattern
 
 logger = logging.getLogger(__name__)
-_FILE_LIMIT_BYTES = 262_144
 _SECONDS_LIMIT = 86_400
 
 
@@ -109,21 +107,8 @@ def rules_of_file(settings: Settings) -> list[AlertRule]:
     """The rules of the settings' file, none without one. Raises SettingError, which says where it is wrong."""
     if not settings.alert_rules_path:
         return []
-    path = Path(settings.alert_rules_path)
-    try:
-        text = path.expanduser().read_bytes()
-        if len(text) > _FILE_LIMIT_BYTES:
-            raise SettingError(f"alert rules: the file is larger than {_FILE_LIMIT_BYTES} bytes")
-        data = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text.decode())
-    except OSError as error:
-        raise SettingError(f"SPANFEED_ALERT_RULES_PATH cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, ValueError) as error:
-        raise SettingError(f"alert rules: {path.name} cannot be understood: {error}") from None
-    raw = data.get("alert") if isinstance(data, dict) else None
-    if not isinstance(raw, list) or set(data) != {"alert"}:
-        raise SettingError(f"alert rules: {path.name} must hold a list named alert, and nothing else")
-    if len(raw) > settings.alert_rules_limit:
-        raise SettingError(f"alert rules: there are more than {settings.alert_rules_limit} rules")
+    path, limit = Path(settings.alert_rules_path), settings.alert_rules_limit
+    raw = read_rules(path, "SPANFEED_ALERT_RULES_PATH", "alert rules", "alert", limit)
     found = [_of_file(one, number) for number, one in enumerate(raw, start=1)]
     names = [rule.name for rule in found]
     for name in names:

@@ -19,9 +19,9 @@ from pipeline.event import clean_text, encode
 from pipeline.kept_secrets import AUDIT_KEY_FILE, kept
 from pipeline.redaction import redactor_of
 from pipeline.settings import Settings
-from pipeline.store.conversations import utc
 from pipeline.store.engine import Store
 from pipeline.store.models import audit_entries
+from pipeline.store.moments import time_text
 
 logger = logging.getLogger(__name__)
 START = "0" * 64
@@ -51,11 +51,6 @@ class Entry:
     def fields(self) -> dict[str, Any]:
         """The entry as JSON can hold it."""
         return {**dataclasses.asdict(self), "at": time_text(self.at), "details": orjson.loads(self.details)}
-
-
-def time_text(moment: datetime.datetime) -> str:
-    """A moment as entries and anchors write it: UTC, six digits, Z."""
-    return utc(moment).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def key_of(settings: Settings) -> bytes:

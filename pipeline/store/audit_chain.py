@@ -19,6 +19,7 @@ from pipeline.event import encode
 from pipeline.settings import Settings
 from pipeline.store import audit
 from pipeline.store.engine import Store
+from pipeline.store.moments import time_text
 
 logger = logging.getLogger(__name__)
 ANCHORS_FILE = "audit_anchors"
@@ -79,7 +80,7 @@ def anchor(store: Store) -> Anchor | None:
         if last is not None and (last.number, last.hash) == head:
             return last
         key = audit.key_of(store.settings)
-        made = Anchor(audit.time_text(datetime.datetime.now(datetime.UTC)), *head)
+        made = Anchor(time_text(datetime.datetime.now(datetime.UTC)), *head)
         made = msgspec.structs.replace(made, seal=made.sealed(key))
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         with os.fdopen(descriptor, "ab") as file:

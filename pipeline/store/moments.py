@@ -10,6 +10,7 @@ from pipeline.store.conversations import utc
 
 _MICROSECOND = datetime.timedelta(microseconds=1)
 _EPOCH = datetime.datetime.fromtimestamp(EPOCH_OFFSET_SECONDS, datetime.UTC)
+_TEXT = "%Y-%m-%dT%H:%M:%S.%fZ"
 LAST_ID = (datetime.datetime.max.replace(tzinfo=datetime.UTC) - _EPOCH) // _MICROSECOND
 """The last id that is a moment: in the year 9999."""
 
@@ -26,7 +27,17 @@ def id_at(moment: datetime.datetime) -> int:
 
 def timestamp_text(event_id: int) -> str:
     """The id written as a date: UTC, six digits, Z."""
-    return moment_of(event_id).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment_of(event_id).strftime(_TEXT)
+
+
+def time_text(moment: datetime.datetime) -> str:
+    """A moment as all texts write it: UTC, six digits, Z."""
+    return utc(moment).strftime(_TEXT)
+
+
+def known_time_text(moment: datetime.datetime | None) -> str | None:
+    """As `time_text`; None where the moment is not known."""
+    return None if moment is None else time_text(moment)
 
 
 def moment_text(event_id: int) -> str:

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import orjson
-
 from pipeline.errors import InvalidEvent, SettingError
 from pipeline.event import Category, Priority, check_type
+from pipeline.rule_files import read_rules
 from pipeline.settings import Settings
 from pipeline.unified.event import UnifiedEvent
 from pipeline.unified.patterns import is_pattern, matches
 
 ACTIONS = ("realtime", "everyone", "audit", "notification")
 _RULES_LIMIT = 200
-_FILE_LIMIT_BYTES = 262_144
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _MATCHES = ("category", "priority", "event_type", "source_system")
 _KEYS = {"name", "match", "then", "emit", "enabled"}
@@ -66,7 +63,10 @@ DEFAULT_RULES: Sequence[Mapping[str, Any]] = (
 
 def load_rules(settings: Settings) -> tuple[Rule, ...]:
     """The rules that are in force. Raises SettingError, which says where the file is wrong."""
-    own = _read(Path(settings.routing_rules_path)) if settings.routing_rules_path else []
+    own: list[Any] = []
+    if settings.routing_rules_path:
+        path = Path(settings.routing_rules_path)
+        own = read_rules(path, "SPANFEED_ROUTING_RULES_PATH", "routing rules", "rule", _RULES_LIMIT)
     if not settings.cross_system_routing:
         return ()
     named: dict[str, Rule | None] = {}
@@ -80,24 +80,6 @@ def load_rules(settings: Settings) -> tuple[Rule, ...]:
         seen.add(rule.name)
         named[rule.name] = rule if raw.get("enabled", True) else None
     return tuple(rule for rule in named.values() if rule is not None)
-
-
-def _read(path: Path) -> list[Mapping[str, Any]]:
-    try:
-        text = path.expanduser().read_bytes()
-        if len(text) > _FILE_LIMIT_BYTES:
-            raise SettingError(f"routing rules: the file is larger than {_FILE_LIMIT_BYTES} bytes")
-        data = orjson.loads(text) if path.suffix == ".json" else tomllib.loads(text.decode())
-    except OSError as error:
-        raise SettingError(f"SPANFEED_ROUTING_RULES_PATH cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, ValueError) as error:
-        raise SettingError(f"routing rules: {path.name} cannot be understood: {error}") from None
-    rules = data.get("rule") if isinstance(data, dict) else None
-    if not isinstance(rules, list) or set(data) != {"rule"}:
-        raise SettingError(f"routing rules: {path.name} must hold a list named rule, and nothing else")
-    if len(rules) > _RULES_LIMIT:
-        raise SettingError(f"routing rules: there are more than {_RULES_LIMIT} rules")
-    return rules
 
 
 def _rule(raw: Any, place: str) -> Rule:

@@ -9,18 +9,18 @@ from flask import Blueprint, Response, request
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
 from pipeline.alerting.rules import AlertRule, all_rules, rules_of_file
-from pipeline.event import clean_text
 from pipeline.store import alerts
 from pipeline.store.alerts import Alert, Silence
+from pipeline.store.moments import known_time_text
 from pipeline.unified.patterns import is_pattern
 from web import query
 from web.acts import audit_request
 from web.auth import Scope, needs, principal
 from web.body import parse, read_json
-from web.errors import Problem, invalid
+from web.errors import Problem
 from web.extensions import limiter, requests_limit
 from web.replies import json_response
-from web.schemas import Strict
+from web.schemas import Strict, clean
 from web.state import web_state
 
 blueprint = Blueprint("alerts", __name__)
@@ -35,20 +35,12 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _clean(value: Any) -> Any:
-    return clean_text(value) if isinstance(value, str) else value
-
-
 class NewSilence(Strict):
     """A silence as it is asked for."""
 
     rule: Annotated[str, AfterValidator(_pattern), StringConstraints(max_length=64)]
     seconds: Annotated[int, Field(ge=1, le=_LONGEST_SILENCE_SECONDS, strict=True)]
-    reason: Annotated[str, BeforeValidator(_clean), StringConstraints(max_length=200)] = ""
-
-
-def _time(moment: datetime.datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    reason: Annotated[str, BeforeValidator(clean), StringConstraints(max_length=200)] = ""
 
 
 def _rule_json(rule: AlertRule, source: str, standing: dict[str, Alert]) -> dict[str, Any]:
@@ -101,19 +93,13 @@ def remove_rule(name: str) -> Response:
 @needs(Scope.ADMIN)
 def list_alerts() -> Response:
     """A page of the history, the newest first."""
-    limit = query.whole_number("limit", 50, 1, _PAGE_LIMIT)
-    status, before = request.args.get("status"), request.args.get("before")
-    if status is not None and status not in alerts.STATUSES:
-        raise invalid("query", "status", f"must be one of {', '.join(alerts.STATUSES)}", "enum", status)
-    number = None if before is None else query.whole_number("before", 0, 0, 9_999_999_999)
-    page = alerts.page(web_state().store, limit + 1, number, status, request.args.get("rule"))
-    more = len(page) > limit
-    body = {"alerts": [_alert_json(one) for one in page[:limit]], "has_more": more}
-    return json_response({**body, "next_before": page[limit - 1].id if more else None})
+    asked = query.Pager(alerts.STATUSES, _PAGE_LIMIT)
+    page = alerts.page(web_state().store, asked.asked, asked.before, asked.status, request.args.get("rule"))
+    return json_response(asked.reply("alerts", page, _alert_json))
 
 
 def _alert_json(one: Alert) -> dict[str, Any]:
-    times = {name: _time(getattr(one, name)) for name in ("since", "fired_at", "resolved_at")}
+    times = {name: known_time_text(getattr(one, name)) for name in ("since", "fired_at", "resolved_at")}
     plain = "id rule status severity value threshold told".split()
     return {**{name: getattr(one, name) for name in plain}, **times}
 
@@ -156,5 +142,5 @@ def end_silence(silence_id: str) -> Response:
 
 
 def _silence_json(one: Silence) -> dict[str, Any]:
-    times = {name: _time(getattr(one, name)) for name in ("created_at", "until")}
+    times = {name: known_time_text(getattr(one, name)) for name in ("created_at", "until")}
     return {"id": one.id, "rule": one.rule, "reason": one.reason, "made_by": one.made_by, **times}

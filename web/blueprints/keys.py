@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 from typing import Any
 
 from flask import Blueprint, Response, request
@@ -11,6 +10,7 @@ from pipeline.errors import KeyRefused
 from pipeline.store import keys as stored
 from pipeline.store.conversations import utc
 from pipeline.store.keys import ApiKey
+from pipeline.store.moments import known_time_text
 from web.acts import audit_request
 from web.auth import Scope, needs, principal
 from web.body import parse, read_json
@@ -29,10 +29,6 @@ def _locksmith() -> Locksmith:
     return Locksmith(state.settings, state.store)
 
 
-def _time(moment: datetime.datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
-
-
 def key_json(key: ApiKey) -> dict[str, Any]:
     """A key as administrators see it: everything but the key."""
     return {
@@ -42,16 +38,16 @@ def key_json(key: ApiKey) -> dict[str, Any]:
         "scopes": key.scopes.split(),
         "user_id": key.user_id,
         "created_by": key.created_by,
-        "created_at": _time(key.created_at),
-        "expires_at": _time(key.expires_at),
-        "revoked_at": _time(key.revoked_at),
-        "last_used_at": _time(key.last_used_at),
+        "created_at": known_time_text(key.created_at),
+        "expires_at": known_time_text(key.expires_at),
+        "revoked_at": known_time_text(key.revoked_at),
+        "last_used_at": known_time_text(key.last_used_at),
     }
 
 
 def _told(key: ApiKey) -> dict[str, Any]:
     """What auditors are told of a key."""
-    ends = _time(key.expires_at)
+    ends = known_time_text(key.expires_at)
     return {"name": key.name, "scopes": key.scopes.split(), "user_id": key.user_id, "expires_at": ends}
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response
 
 from pipeline.store import conversations, deliveries, subscriptions
 from pipeline.store import keys as stored_keys
 from pipeline.store.deliveries import Delivery, Draft
-from pipeline.store.moments import id_at, timestamp_text
+from pipeline.store.moments import id_at, known_time_text, timestamp_text
 from pipeline.store.subscriptions import Subscription
 from pipeline.subscriptions.delivering import WEBHOOK
 from pipeline.subscriptions.payload import TEST_TYPE, payload_of_test, webhook_id
@@ -19,7 +19,7 @@ from web import query
 from web.acts import audit_request
 from web.auth import Scope, Target, authorize, needs, principal
 from web.body import parse, read_json
-from web.errors import Problem, invalid
+from web.errors import Problem
 from web.extensions import limiter, requests_limit
 from web.replies import json_response
 from web.state import web_state
@@ -157,15 +157,9 @@ def send_test(subscription_id: str) -> Response:
 def list_deliveries(subscription_id: str) -> Response:
     """A page of the delivery log, the newest first."""
     _own(subscription_id)
-    limit = query.whole_number("limit", 50, 1, _PAGE_LIMIT)
-    status, before = request.args.get("status"), request.args.get("before")
-    if status is not None and status not in deliveries.STATUSES:
-        raise invalid("query", "status", f"must be one of {', '.join(deliveries.STATUSES)}", "enum", status)
-    number = None if before is None else query.whole_number("before", 0, 0, 9_999_999_999)
-    page = deliveries.page(web_state().store, subscription_id, limit + 1, number, status)
-    more = len(page) > limit
-    body = {"deliveries": [_delivery(one) for one in page[:limit]], "has_more": more}
-    return json_response({**body, "next_before": page[limit - 1].id if more else None})
+    asked = query.Pager(deliveries.STATUSES, _PAGE_LIMIT)
+    page = deliveries.page(web_state().store, subscription_id, asked.asked, asked.before, asked.status)
+    return json_response(asked.reply("deliveries", page, _delivery))
 
 
 def _delivery(one: Delivery) -> dict[str, Any]:
@@ -175,17 +169,13 @@ def _delivery(one: Delivery) -> dict[str, Any]:
         "event_type": one.event_type,
         "status": one.status,
         "attempts": one.attempts,
-        "created_at": _time(one.created_at),
-        "tried_at": _time(one.tried_at),
-        "due_at": _time(one.due_at) if one.status == deliveries.PENDING else None,
+        "created_at": known_time_text(one.created_at),
+        "tried_at": known_time_text(one.tried_at),
+        "due_at": known_time_text(one.due_at) if one.status == deliveries.PENDING else None,
         "http_status": one.http_status,
         "latency_ms": one.latency_ms,
         "error": one.error,
     }
-
-
-def _time(moment: datetime.datetime | None) -> str | None:
-    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 @blueprint.post(f"{_PATH}/<subscription_id>/deliveries/retry")

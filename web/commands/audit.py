@@ -53,13 +53,14 @@ def verify(anchors: Path | None, as_json: bool) -> None:
 def list_entries(limit: int) -> None:
     """List the newest entries, the newest first."""
     from pipeline.store import audit as trail
+    from pipeline.store.moments import time_text
 
     _, store = opened()
     found = trail.newest(store, limit)
     for entry in found:
         what = entry.object_type + (f" {entry.object_id}" if entry.object_id else "")
         click.echo(
-            f"{entry.number:>8}  {trail.time_text(entry.at)}  {entry.actor}  {entry.action}  {what}  {entry.outcome}  "
+            f"{entry.number:>8}  {time_text(entry.at)}  {entry.actor}  {entry.action}  {what}  {entry.outcome}  "
             f"{entry.details}"
         )
     if not found:
