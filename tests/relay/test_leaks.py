@@ -54,7 +54,7 @@ def test_a_thousand_sockets_outlive_the_web_server(relayed: Stack, relayed_bus: 
     for wire in wires:
         wire.socket.close()
     wait_for(lambda: relay.num_fds() <= before + 8, f"as few descriptors as before ({before})", 30)
-    assert not _clients(relay, relayed.port)
+    wait_for(lambda: not _clients(relay, relayed.port), "the end of all feeds", 30)
 
 
 def _clients(process: psutil.Process, port: int) -> list[int]:

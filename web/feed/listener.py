@@ -106,6 +106,9 @@ class Listener:
         try:
             if not confirmed.wait(_CONFIRM_SECONDS):
                 raise BusUnavailable("Redis did not confirm the subscription in time")
+            # Whoever follows from now on has missed nothing: what came before they read themselves. A mailbox that is
+            # behind takes no frames, and pieces of an answer, which nobody keeps, would be lost.
+            mailbox.take()
             yield
         finally:
             self._remove(channel, mailbox)
@@ -197,10 +200,10 @@ class Listener:
             confirmed = self._confirmed.get(channel)
             if confirmed is None:
                 return
-            confirmed.set()
             mailboxes = list(self._mailboxes.get(channel, ()))
         for mailbox in mailboxes:
             # A channel may have been left for a moment (an outage, or left and followed again at once): whoever
             # reads it looks into the record, which mostly holds nothing new.
             mailbox.tell_bus(away=False)
             mailbox.fall_behind()
+        confirmed.set()
