@@ -103,7 +103,7 @@ FEED_ENDPOINT = "feed.session_feed"
 
 def count_opening() -> None:
     """Counts a WebSocket that is opened, or is tried to be. Raises RateLimitExceeded (429)."""
-    # Asked here already, since the limiter needs 0.2 ms to find out that nothing is to be counted (measured).
+    # Asked here already, since the limiter takes long to find out that nothing is to be counted.
     if not _is_application():
         g.counts_opening = True
         with limited_openings:
