@@ -132,6 +132,19 @@ def test_who_follows_hears_what_comes_before_they_have_looked(site: Site, sessio
             assert found == [event_id]
 
 
+def test_what_a_reader_misses_is_told_before_they_look(site: Site, session_id: str) -> None:
+    """Without this an operator would learn that a client is too slow only once it reads again."""
+    told: list[str] = []
+    mailbox = Mailbox(1_000, lambda: None, lambda: told.append("missed"))
+    with site.state.listener.following(session_channel(session_id), mailbox):
+        mailbox.begin()
+        assert told == []
+        site.emit(session_id, 3, data={"text": "x" * 600})
+        wait_for(lambda: told, "word of what was missed")
+        assert told == ["missed"]
+    assert mailbox.take() == ([], True)
+
+
 def _heard(mailbox: Mailbox) -> list[int]:
     frames, behind = mailbox.take()
     assert not behind

@@ -161,7 +161,6 @@ class Connection:
                 tally.told(1, len(told), frame.id, 1)
                 self._reader.queue(told, now)
         if behind:
-            tally.count("behind")
             followed.fall_behind(now)
 
     def _catch_up(self, followed: Followed, now: float) -> None:

@@ -25,16 +25,21 @@ _LONGEST_PAUSE_SECONDS = 2.0
 
 
 class Mailbox:
-    """What one reader has yet to handle. `wake` is called, from the listener's thread, when there is something new."""
+    """What one reader has yet to handle.
 
-    def __init__(self, limit_bytes: int, wake: Callable[[], None]) -> None:
+    `wake` is called, from the listener's thread, when there is something new, and `missed`, once it has begun, when
+    something is missed: at once, as a reader that does not read would learn of it late.
+    """
+
+    def __init__(self, limit_bytes: int, wake: Callable[[], None], missed: Callable[[], None] | None = None) -> None:
         self._frames: collections.deque[Frame] = collections.deque()
         self._lock = threading.Lock()
         """Keeps the queue, its size and `behind` in step between the listener's thread and the reader's."""
         self._size = 0
         self._limit_bytes = limit_bytes
-        self._behind = False
+        self._behind = self._begun = False
         self._wake = wake
+        self._missed = missed
         self.bus_away = False
         """Whether the process has lost Redis and not heard of it again."""
 
@@ -62,9 +67,15 @@ class Mailbox:
         self._wake()
 
     def _mark_behind(self) -> None:
+        if self._missed is not None and self._begun and not self._behind:
+            self._missed()
         self._frames.clear()
         self._size = 0
         self._behind = True
+
+    def begin(self) -> None:
+        """Says that all its channels are followed: what is missed from now on is news."""
+        self._begun = True
 
     def take(self) -> tuple[list[Frame], bool]:
         """All that waits, and whether something was missed. From now on frames are gathered again."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Collection, Iterator
 
 from pipeline.errors import BusUnavailable
@@ -15,6 +16,7 @@ from web.feed.past import Past
 from web.feed.reader import Reader, moment_of
 from web.feed.requests import Subscribe, Unsubscribe
 from web.feed.seats import Seats
+from web.feed.tally import tally
 
 
 class Sessions:
@@ -53,12 +55,15 @@ class Sessions:
         """Follows a session, whose place is taken already, and greets. Raises BusUnavailable."""
         # The further sessions of a client share what the first one has.
         share = self._sessions_limit if followed.further else 1
-        mailbox = Mailbox(self._queue_limit_bytes // max(1, share), self._wake)
+        mailbox = Mailbox(
+            self._queue_limit_bytes // max(1, share), self._wake, functools.partial(tally.count, "behind")
+        )
         with contextlib.ExitStack() as stack:
             if followed.further:
                 stack.callback(self._seats.leave, followed.wish.session_id)
             for channel in followed.wish.channels:
                 stack.enter_context(self._listener.following(channel, mailbox))
+            mailbox.begin()
             self._reader.greet(followed, self._past.beginning(followed.wish), now)
             self._open[followed] = mailbox, stack.pop_all()
 
