@@ -11,7 +11,7 @@ import time
 
 import redis
 
-_MARK = b'"at_ns":'
+_MARK = b'"at_us":'
 _TURN_SECONDS = 0.05
 
 
@@ -38,13 +38,13 @@ def _count(pubsub: redis.client.PubSub, expected: int, quiet_seconds: float) -> 
         message = pubsub.get_message(timeout=_TURN_SECONDS)
         if message is None:
             continue
-        now = time.monotonic_ns()
-        last = now / 1e9
+        now = time.monotonic()
+        last = now
         if not ages:
             first, cpu = last, time.process_time()
         text = message["data"]
         place = text.index(_MARK) + len(_MARK)
-        ages.append((now - int(text[place : text.index(b",", place)])) / 1000)
+        ages.append(now * 1e6 - int(text[place : text.index(b",", place)]))
     ages.sort()
     seconds, count = last - first, len(ages)
     return {

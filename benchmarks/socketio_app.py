@@ -15,12 +15,12 @@ def _sender(url: str, size_bytes: int) -> Callable[[list[int]], None]:
     from flask_socketio import SocketIO
 
     emitter = SocketIO(message_queue=url)
-    # Around the note: {"at_ns":…,"note":"…"} with a moment of 13 to 15 digits.
-    note = "x" * (size_bytes - 36)
+    # Around the note: {"at_us":…,"note":"…"} with a moment of 10 to 12 digits.
+    note = "x" * (size_bytes - 33)
 
     def send(sessions: list[int]) -> None:
         for session in sessions:
-            emitter.emit("event", {"at_ns": time.monotonic_ns(), "note": note}, to=f"s{session}")
+            emitter.emit("event", {"at_us": time.monotonic_ns() // 1_000, "note": note}, to=f"s{session}")
 
     return send
 

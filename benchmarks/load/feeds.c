@@ -21,7 +21,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define MARK "\"at_ns\":"
+#define MARK "\"at_us\":"
 #define BUFFER_BYTES (1 << 20)
 #define LONGEST_FRAME_BYTES (1 << 19)
 #define AGES_LIMIT (1 << 22)
@@ -149,7 +149,7 @@ static void count_message(const unsigned char *text, size_t length, uint64_t now
     uint64_t made = 0;
     for (at += sizeof MARK - 1; at < end && *at == ' ';) at++;
     for (; at < end && *at >= '0' && *at <= '9'; at++) made = made * 10 + (*at - '0');
-    uint64_t age_us = now > made ? (now - made) / 1000 : 0;
+    uint64_t age_us = now / 1000 > made ? now / 1000 - made : 0;
     ages[ages_count++] = age_us > UINT32_MAX ? UINT32_MAX : age_us;
 }
 
