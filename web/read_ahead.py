@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pipeline.bus.log import Entry
 from pipeline.errors import BusUnavailable, StoreUnavailable
-from pipeline.store.recording import Batch, read
+from pipeline.store.recording import Batch
 
 _PUT_SECONDS = 5.0
 
@@ -27,8 +27,15 @@ class ReadAhead:
     `look` is called once for each batch, after it was read and before it is given.
     """
 
-    def __init__(self, gather: Callable[[], list[Entry]], look: Callable[[], None], stopped: threading.Event) -> None:
+    def __init__(
+        self,
+        gather: Callable[[], list[Entry]],
+        read: Callable[[list[Entry]], Batch],
+        look: Callable[[], None],
+        stopped: threading.Event,
+    ) -> None:
         self._gather = gather
+        self._take_apart = read
         self._look = look
         self._stopped = stopped
         self._read: queue.Queue[Ahead | Exception] = queue.Queue(maxsize=1)
@@ -67,7 +74,7 @@ class ReadAhead:
             found: Ahead | Exception | None
             try:
                 entries = self._gather()
-                found = Ahead(read(entries), self._looked()) if entries else None
+                found = Ahead(self._take_apart(entries), self._looked()) if entries else None
             except Exception as error:  # noqa: BLE001 - the recorder's own thread judges it
                 found = error
             if found is None:

@@ -15,11 +15,12 @@ import threading
 import time
 
 from pipeline.bus import Bus, keys
+from pipeline.bus.log import Entry
 from pipeline.errors import BusUnavailable, StoreUnavailable
 from pipeline.failpoints import Failpoints
 from pipeline.settings import Settings
 from pipeline.store import Store
-from pipeline.store.recording import read, store_batch
+from pipeline.store.recording import Batch, read, store_batch
 from pipeline.trace_export import TraceExport
 from web.backlog_alarm import BacklogAlarm
 from web.epoch import EpochWatch
@@ -69,7 +70,9 @@ class Recorder:
 
     def _loop(self) -> None:
         pause = _FIRST_PAUSE_SECONDS
-        ahead = ReadAhead(lambda: self._batches.gather(self._stopped), self._epoch.check, self._stopped)
+        ahead = ReadAhead(
+            lambda: self._batches.gather(self._stopped), self._take_apart, self._epoch.check, self._stopped
+        )
         ahead.start()
         unstored: Ahead | None = None
         database_away = False
@@ -102,9 +105,12 @@ class Recorder:
         """Stores all that is in the log now and returns how many entries; for commands and tests."""
         total = 0
         while entries := self._batches.ready():
-            self._store(Ahead(read(entries), looked=False))
+            self._store(Ahead(self._take_apart(entries), looked=False))
             total += len(entries)
         return total
+
+    def _take_apart(self, entries: list[Entry]) -> Batch:
+        return read(self._database.dialect, entries)
 
     def _store(self, ahead: Ahead | None) -> None:
         if ahead is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, bindparam, delete, func, or_, select, text
@@ -14,7 +14,7 @@ from pipeline.store.dialects import ignoring_conflicts, insert_into
 from pipeline.store.engine import Store
 from pipeline.store.models import dead_letters, events
 from pipeline.store.moments import timestamp_text
-from pipeline.store.rollups import count_by_minute, count_in_all
+from pipeline.store.rollups import Counts
 from pipeline.store.rows import Row
 
 # The order in which the scripts write them: read back, an event is the same bytes.
@@ -70,19 +70,31 @@ def event_of(row: Any) -> Event:
     )
 
 
-def insert_new_rows(connection: Connection, rows: Sequence[Row]) -> None:
+@dataclasses.dataclass(frozen=True, slots=True)
+class NewRows:
+    """Events that are believed new, ready to be stored."""
+
+    written: bulk.Written
+    counts: Counts
+
+
+def new_rows(dialect: str, rows: Iterable[Row]) -> NewRows:
+    """Gets events ready for a database, in which nothing is done yet. Raises bulk.Refused."""
+    once = list({row.id: row for row in rows}.values())
+    return NewRows(bulk.written(dialect, once), Counts(once))
+
+
+def insert_new_rows(connection: Connection, rows: NewRows) -> None:
     """Stores events that are believed new, and counts them. Raises what `bulk.store_new` raises.
 
     Recorders do it one after the other (on SQLite every writer does): what one has stored, the next must see, or
     both would count it.
     """
-    if not rows:
+    if not rows.written:
         return
     _wait_for_recorders(connection)
-    rows = list({row.id: row for row in rows}.values())
-    bulk.store_new(connection, rows)
-    count_by_minute(connection, rows)
-    count_in_all(connection, rows)
+    bulk.store_new(connection, rows.written)
+    rows.counts.add(connection)
 
 
 def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
@@ -91,8 +103,7 @@ def insert_rows(connection: Connection, rows: Sequence[Row]) -> None:
     rows = _unknown(connection, list({row.id: row for row in rows}.values()))
     if rows:
         connection.execute(ignoring_conflicts(insert_into(connection, events)), [row.fields() for row in rows])
-        count_by_minute(connection, rows)
-        count_in_all(connection, rows)
+        Counts(rows).add(connection)
 
 
 def _wait_for_recorders(connection: Connection) -> None:

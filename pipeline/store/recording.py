@@ -56,15 +56,17 @@ class Batch:
     """The newest entry's number, 0 for none."""
     good: list[_Read]
     poison: list[_Poison]
+    new: events.NewRows | None
+    """The good ones, as they are stored when nothing is wrong; None where something is."""
 
 
 def record(store: Store, entries: Iterable[Entry], partial_answer: Callable[[str], str]) -> Recorded:
     """Stores the entries, once each; see `read` and `store_batch`."""
-    return store_batch(store, read(entries), partial_answer)
+    return store_batch(store, read(store.dialect, entries), partial_answer)
 
 
-def read(entries: Iterable[Entry]) -> Batch:
-    """Takes the entries apart."""
+def read(dialect: str, entries: Iterable[Entry]) -> Batch:
+    """Takes the entries apart, and gets them ready for a database of that kind."""
     entry_ids: list[str] = []
     good: list[_Read] = []
     poison: list[_Poison] = []
@@ -76,7 +78,15 @@ def read(entries: Iterable[Entry]) -> Batch:
             good.append(_Read(entry_id, wire, row_of(wire)))
         except InvalidEvent as error:
             poison.append(_Poison(entry_id, wire, str(error)))
-    return Batch(entry_ids, marks.newest(entry_ids), good, poison)
+    new = None if poison else _ready(dialect, good)
+    return Batch(entry_ids, marks.newest(entry_ids), good, poison, new)
+
+
+def _ready(dialect: str, good: Sequence[_Read]) -> events.NewRows | None:
+    try:
+        return events.new_rows(dialect, [one.row for one in good])
+    except Refused:
+        return None
 
 
 def store_batch(store: Store, batch: Batch, partial_answer: Callable[[str], str]) -> Recorded:
@@ -87,7 +97,7 @@ def store_batch(store: Store, batch: Batch, partial_answer: Callable[[str], str]
     failed = _failed(batch.good)
     partial = {message_id: partial_answer(message_id) for message_id, _ in failed}
     poison = list(batch.poison)
-    if poison or not _stored_as_new(store, batch, failed, partial):
+    if batch.new is None or not _stored_as_new(store, batch, batch.new, failed, partial):
         with store.write() as connection:
             poison += _insert(connection, batch.good)
             for dead in poison:
@@ -99,11 +109,13 @@ def store_batch(store: Store, batch: Batch, partial_answer: Callable[[str], str]
     return Recorded(rows, len(poison))
 
 
-def _stored_as_new(store: Store, batch: Batch, failed: Sequence[_Failed], partial: Mapping[str, str]) -> bool:
+def _stored_as_new(
+    store: Store, batch: Batch, new: events.NewRows, failed: Sequence[_Failed], partial: Mapping[str, str]
+) -> bool:
     """Stores a batch in which nothing is wrong and nothing is known, as nearly all are: without savepoints."""
     try:
         with store.write() as connection:
-            events.insert_new_rows(connection, [one.row for one in batch.good])
+            events.insert_new_rows(connection, new)
             _mark_failed(connection, failed, partial)
             marks.advance(connection, batch.newest_id)
     except (OperationalError, InterfaceError):
@@ -122,7 +134,7 @@ def retry(store: Store, entry_id: str) -> str | None:
         taken = dead_letters.taken(connection, entry_id)
         if taken is None:
             raise KeyError(entry_id)
-        batch = read([(entry_id, *taken)])
+        batch = read(store.dialect, [(entry_id, *taken)])
         poison = batch.poison + _insert(connection, batch.good)
         if poison:
             dead_letters.keep(connection, entry_id, poison[0].why)

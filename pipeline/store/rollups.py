@@ -59,14 +59,26 @@ _BY_MINUTE = _Counts(
 )
 
 
-def count_in_all(connection: Connection, rows: Iterable[Row]) -> None:
-    """Adds the events to the counts since the beginning."""
-    counts = collections.Counter((row.category, row.event_type, row.priority) for row in rows)
-    _IN_ALL.add(connection, [(*key, count) for key, count in counts.items()])
+class Counts:
+    """How often events occurred, found before the transaction that adds it begins."""
+
+    def __init__(self, rows: Sequence[Row]) -> None:
+        self._in_all = [(*key, count) for key, count in _in_all(rows).items()]
+        self._by_minute = _by_minute(rows)
+
+    def add(self, connection: Connection) -> None:
+        """Adds them to what is stored."""
+        zone = "+00" if connection.dialect.name == "postgresql" else ""
+        lines = [(moment_text(key[0] * _MINUTE_US) + zone, *key[1:], *count) for key, count in self._by_minute.items()]
+        _BY_MINUTE.add(connection, lines)
+        _IN_ALL.add(connection, self._in_all)
 
 
-def count_by_minute(connection: Connection, rows: Iterable[Row]) -> None:
-    """Adds the events to their minutes' counts."""
+def _in_all(rows: Sequence[Row]) -> collections.Counter[tuple[str, str, str]]:
+    return collections.Counter([(row.category, row.event_type, row.priority) for row in rows])
+
+
+def _by_minute(rows: Sequence[Row]) -> dict[tuple[int, str, str, str], list[int]]:
     counts: dict[tuple[int, str, str, str], list[int]] = collections.defaultdict(lambda: [0, 0, 0, 0])
     for row in rows:
         count = counts[row.id // _MINUTE_US, row.category, row.event_type, row.event_status or ""]
@@ -77,6 +89,4 @@ def count_by_minute(connection: Connection, rows: Iterable[Row]) -> None:
             count[2] += took
             if took > count[3]:
                 count[3] = took
-    zone = "+00" if connection.dialect.name == "postgresql" else ""
-    lines = [(moment_text(key[0] * _MINUTE_US) + zone, *key[1:], *count) for key, count in counts.items()]
-    _BY_MINUTE.add(connection, lines)
+    return counts

@@ -18,6 +18,7 @@ from tests.store.wires import NOW, stored, wire
 ODD: list[dict[str, Any]] = [
     {"user_message": "a\\b\tc\nd\re\\N \\. é 🔍 '\""},
     {"user_message": "\\N", "task_id": ""},
+    *({"user_message": f"one {odd} only"} for odd in "\\\t\n\r"),
     {"event_data": [], "metadata": "text"},
     {"event_data": 0, "metadata": False},
     {"event_data": {"k": '\\u0000 \\ " \n'}, "metadata": None},
@@ -35,7 +36,7 @@ def test_a_row_is_the_same_by_either_way(store: Store) -> None:
     """What an auditor reads would depend on how busy the recorder was."""
     made = [row_of(wire(NOW + number, **odd)) for number, odd in enumerate(ODD)]
     with store.write() as connection:
-        events.insert_new_rows(connection, made)
+        events.insert_new_rows(connection, events.new_rows(store.dialect, made))
     at_once = rows(store)
     with store.write() as connection:
         connection.execute(table.delete())
@@ -48,7 +49,7 @@ def test_a_batch_of_which_one_is_known_is_refused_whole(store: Store) -> None:
     """After a crash a batch would be stored in part, or counted twice."""
     stored(store, wire(NOW + 1))
     with pytest.raises(NotNew), store.write() as connection:
-        bulk.store_new(connection, [row_of(wire(NOW + n)) for n in range(3)])
+        bulk.store_new(connection, bulk.written(store.dialect, [row_of(wire(NOW + n)) for n in range(3)]))
     assert (count(store), counted(store)) == (1, 1)
     stored(store, *(wire(NOW + n) for n in range(3)))
     assert (count(store), counted(store)) == (3, 3)
@@ -59,7 +60,7 @@ def test_a_batch_of_which_one_is_known_is_refused_whole(store: Store) -> None:
 def test_what_copy_cannot_take_is_refused(store: Store, wrong: dict[str, Any]) -> None:
     """The recorder would take one bad event for a database that is away, and wait for ever."""
     with pytest.raises(Refused), store.write() as connection:
-        bulk.store_new(connection, [row_of(wire(NOW)), row_of(wire(NOW + 1, **wrong))])
+        bulk.store_new(connection, bulk.written(store.dialect, [row_of(wire(NOW)), row_of(wire(NOW + 1, **wrong))]))
     assert count(store) == 0
 
 
@@ -72,14 +73,14 @@ def test_a_connection_that_is_cut_in_the_middle_is_waited_for(store: Store) -> N
             number = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             with store.read() as other:
                 other.execute(text("SELECT pg_terminate_backend(:n)"), {"n": number})
-            events.insert_new_rows(connection, [row_of(wire(NOW))])
+            events.insert_new_rows(connection, events.new_rows(store.dialect, [row_of(wire(NOW))]))
 
     def cut_in_copy() -> None:
         with store.write() as connection:
             number = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
             with store.read() as other:
                 other.execute(text("SELECT pg_terminate_backend(:n)"), {"n": number})
-            bulk.store_new(connection, [row_of(wire(NOW))])
+            bulk.store_new(connection, bulk.written(store.dialect, [row_of(wire(NOW))]))
 
     for way in (cut, cut_in_copy):
         with pytest.raises(StoreUnavailable):
