@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import hashlib
 import secrets
+from collections.abc import Collection
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -12,12 +13,14 @@ from argon2.exceptions import InvalidHashError, VerificationError
 from pipeline.errors import KeyRefused
 from pipeline.settings import Settings
 from pipeline.store import Store, administrators
-from web.policy import ALL, Principal
+from web.policy import ALL, LOGIN, Principal
 
 SHORTEST_PASSWORD_CHARACTERS = 12
 LONGEST_PASSWORD_CHARACTERS = 1_000
 _TOKEN_BYTES = 32
 _SEEN_EVERY_SECONDS = 60
+_SHOWN_CHARACTERS = 32
+"""Of a token's digest, which leads nobody to the token: so much names the login that has opened a feed."""
 _hasher = PasswordHasher()
 
 
@@ -77,11 +80,18 @@ class Administrators:
             return None
         if idle_seconds >= min(_SEEN_EVERY_SECONDS, self._settings.admin_idle_seconds / 4):
             administrators.note_seen(self._store, digest)
-        return Principal(f"admin:{found.name}", ALL, expires_at=ends.timestamp())
+        key_id = f"{LOGIN}{digest[:_SHOWN_CHARACTERS]}"
+        return Principal(f"admin:{found.name}", ALL, expires_at=ends.timestamp(), key_id=key_id)
 
     def log_out(self, token: str) -> None:
         """Ends a session."""
         administrators.end_session(self._store, _digest(token))
+
+
+def ended_logins(store: Store, logins: Collection[str]) -> frozenset[str]:
+    """Those of the logins (as a principal's `key_id`) that are over. Raises StoreUnavailable."""
+    living = administrators.living_sessions(store, [login.removeprefix(LOGIN) for login in logins])
+    return frozenset(login for login in logins if login.removeprefix(LOGIN) not in living)
 
 
 def _hashed(password: str) -> str:

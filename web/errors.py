@@ -19,11 +19,14 @@ TITLES = {
     404: "Not found",
     405: "Method not allowed",
     406: "Not acceptable",
+    409: "In conflict with what there is",
     413: "Too large",
     415: "Unsupported media type",
     422: "Unprocessable",
+    426: "Another version is needed",
     429: "Too many requests",
     500: "Internal error",
+    501: "Not possible here",
     503: "Unavailable",
 }
 RETRY_AFTER_SECONDS = 2

@@ -17,7 +17,8 @@ from pipeline.errors import KeyRefused, SettingError, StoreUnavailable
 from pipeline.settings import Settings
 from pipeline.store import Store, keys
 from pipeline.store.keys import ApiKey
-from web.policy import OF_A_KEY, Principal
+from web.administrators import ended_logins
+from web.policy import LOGIN, OF_A_KEY, Principal
 from web.up.keys import kept
 
 logger = logging.getLogger(__name__)
@@ -133,14 +134,19 @@ class KeyRing:
         return _principal(found)
 
     def lives(self, key_id: str) -> bool:
-        """Whether a stored key still opens anything. Raises StoreUnavailable."""
+        """Whether a stored key, or an administrator's login, still opens anything. Raises StoreUnavailable."""
+        if key_id.startswith(LOGIN):
+            return not ended_logins(self._store, [key_id])
         return self._living(key_id) is not None
 
     def ended(self, key_ids: Iterable[str]) -> frozenset[str]:
-        """Those of the keys that open nothing any more, by one look that is made now. Raises StoreUnavailable."""
+        """Those of the keys and logins that open nothing any more, by a look made now. Raises StoreUnavailable."""
+        asked = frozenset(key_ids)
+        logins = frozenset(key_id for key_id in asked if key_id.startswith(LOGIN))
+        ended = ended_logins(self._store, logins) if logins else logins
         self.look_again()
         known, now = self._known(), datetime.datetime.now(datetime.UTC)
-        return frozenset(key_id for key_id in key_ids if key_id not in known or not known[key_id].lives_at(now))
+        return ended | {key_id for key_id in asked - logins if key_id not in known or not known[key_id].lives_at(now)}
 
     def look_again(self) -> None:
         """The keys were changed by this process: the next request is not to wait until that is noticed."""

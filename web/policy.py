@@ -43,12 +43,16 @@ class Bound(Protocol):
         """Whether they may use their own sessions alone."""
 
 
+LOGIN = "login:"
+"""What the `key_id` of an administrator's login begins with; no stored key's does."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Principal:
     """Who is asking. `session_id` binds them to one session; `owns_only` to the sessions that they own.
 
-    `expires_at` is a time in Unix seconds, None for what does not end. `key_id` is the stored key that the credential
-    is, or was made by.
+    `expires_at` is a time in Unix seconds, None for what does not end. `key_id` is the stored key, or the login
+    (`LOGIN`), that the credential is, or was made by.
     """
 
     id: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+from collections.abc import Collection
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 
 from pipeline.store.conversations import utc
 from pipeline.store.dialects import ignoring_conflicts, insert_into, inserted
@@ -67,6 +68,16 @@ def find_session(store: Store, digest: str) -> LoggedIn | None:
     with store.read() as connection:
         row = connection.execute(select(*columns).where(sessions.c.digest == digest)).first()
     return None if row is None else LoggedIn(row.name, utc(row.created_at), utc(row.seen_at))
+
+
+def living_sessions(store: Store, beginnings: Collection[str]) -> frozenset[str]:
+    """Those beginnings of digests, all of one length, that a session has."""
+    lengths = {len(one) for one in beginnings}
+    if not lengths:
+        return frozenset()
+    beginning = func.substr(sessions.c.digest, 1, lengths.pop())
+    with store.read() as connection:
+        return frozenset(connection.execute(select(beginning).where(beginning.in_(beginnings))).scalars())
 
 
 def note_seen(store: Store, digest: str) -> None:

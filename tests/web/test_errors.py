@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from flask import g
@@ -11,7 +13,7 @@ from pipeline.settings import load
 from tests.parts.stack import KEY
 from tests.web.site import APP_KEY, Site, assert_problem
 from web.auth import Principal, Scope, needs, public
-from web.errors import Problem
+from web.errors import TITLES, Problem
 
 NO_KEY = "API key required. Please provide X-API-Key header."
 
@@ -34,6 +36,13 @@ def test_who_sends_a_wrong_key_is_told_so(site: Site) -> None:
 def test_who_may_not_delete_is_told_which_permission_is_missing(site: Site) -> None:
     """An old client shows this very sentence to its user."""
     assert assert_problem(site.ask("DELETE", "/chat/s", APP_KEY), 403) == "Delete permission required"
+
+
+def test_every_status_that_is_answered_has_a_title() -> None:
+    """Without this a reader of a problem would be told nothing but "Error"."""
+    sources = "".join(path.read_text() for path in Path("web").rglob("*.py"))
+    statuses = {int(status) for status in re.findall(r"Problem\((\d{3})", sources)}
+    assert {409, 426, 501} <= statuses <= TITLES.keys()
 
 
 @pytest.mark.parametrize("scope", list(Scope))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import collections
 import json
 import time
 from collections.abc import Iterator
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
@@ -16,10 +18,12 @@ from tests.parts.stack import KEY, Stack
 from tests.parts.stream_client import StreamClient
 from tests.parts.waiting import wait_for
 from tests.web.site import emit
+from web.administrators import Administrators
 from web.keyring import Locksmith
 
 # Within a second, as is promised; a machine that is busy with other things may take its time.
 _SOON_SECONDS = 10.0
+ADMINISTRATORS = "/api/v1/events/admin/stream"
 _CODE, _REASON = 4401, "the key opens nothing any more"
 
 
@@ -126,6 +130,34 @@ def test_a_feed_lives_by_the_newest_token_that_it_was_shown(
         client.until(lambda frame: frame["type"] == "event" and frame["event"]["id"] == event_id)
         locksmith.revoke(new_row.key_id)
         assert _closed(client) == (_CODE, _REASON)
+
+
+def test_a_logout_ends_the_feeds_that_the_login_has_opened(server: Stack, session_id: str) -> None:
+    """Without this whoever has taken an administrator's cookie would listen on after they have logged out."""
+    Administrators(server.settings(), server.store).create("ada", "correct horse battery")
+    login = {"name": "ada", "password": "correct horse battery"}
+    with (
+        httpx.Client(base_url=server.url, timeout=60) as browser,
+        httpx.Client(base_url=server.url, timeout=60) as other,
+    ):
+        for page in (browser, other):
+            assert page.post("/api/v1/login", json=login, headers={"Origin": server.url}).status_code == 200
+        token = browser.post(f"/chat/{session_id}/token", headers=_changing(server)).json()["token"]
+        with browser.stream("GET", ADMINISTRATORS) as ends, other.stream("GET", ADMINISTRATORS) as stays:
+            lines = ends.iter_lines()
+            assert any("connection.established" in line for line in lines)
+            assert any("connection.established" in line for line in stays.iter_lines())
+            with FeedClient(server.url, session_id, None, token=token) as by_token:
+                assert browser.post("/api/v1/logout", headers=_changing(server)).status_code == 200
+                # Comes to an end only where the stream does.
+                collections.deque(lines, maxlen=0)
+                assert _closed(by_token) == (_CODE, _REASON)
+            assert not stays.is_closed
+        assert other.get("/api/v1/me").json()["id"] == "admin:ada"
+
+
+def _changing(server: Stack) -> dict[str, str]:
+    return {"Origin": server.url, "X-Requested-With": "spanfeed"}
 
 
 @pytest.mark.parametrize("origin", ["https://chat.example.org", "https://evil.example.org", None])

@@ -56,12 +56,6 @@ SCHEMES: dict[str, dict[str, str]] = {
 _ALWAYS = ("key", "bearer", "admin", "admin_without_tls")
 _AT_MOST = {"token": OF_A_TOKEN | OF_A_USER_TOKEN, "visitor": OF_A_VISITOR}
 """Credentials that never have all scopes."""
-_PROBLEMS = {
-    **TITLES,
-    409: "In conflict with what there is",
-    426: "Another version is needed",
-    501: "Not possible here",
-}
 
 
 def document(app: Flask) -> dict[str, Any]:
@@ -81,7 +75,7 @@ def document(app: Flask) -> dict[str, Any]:
             "schemas": all_schemas(),
             "securitySchemes": SCHEMES,
             "headers": {name: {"schema": schema, "description": text} for name, (schema, text) in _HEADERS.items()},
-            "responses": {str(status): _problem(status) for status in _PROBLEMS},
+            "responses": {str(status): _problem(status) for status in TITLES},
         },
     }
 
@@ -184,7 +178,7 @@ def _problem(status: int) -> dict[str, Any]:
         status, []
     )
     return {
-        "description": _PROBLEMS[status] + ".",
+        "description": TITLES[status] + ".",
         "headers": {header: {"$ref": f"#/components/headers/{header}"} for header in told},
         "content": {_PROBLEM: {"schema": ref("Problem")}},
     }
