@@ -139,8 +139,17 @@ class EventSystem:
 
     def _of_all_processes(self) -> dict[str, Any]:
         # Here, since most programs only emit, and the database's library doubles the time that they need to start.
-        from pipeline.store import open_store
         from pipeline.unified.statistics import of_all_processes
+
+        return of_all_processes(self.bus(), self.store())
+
+    def bus(self) -> Bus:
+        """The bus that it emits to. Raises SettingError."""
+        return self._ready().bus
+
+    def store(self) -> Store:
+        """The database, opened when it is wanted first. Raises SettingError and StoreUnavailable."""
+        from pipeline.store import open_store
 
         ready = self._ready()
         with self._lock:
@@ -148,7 +157,18 @@ class EventSystem:
                 self._own_store = open_store(ready.settings)
             store = self._given_store or self._own_store
         assert store is not None
-        return of_all_processes(ready.bus, store)
+        return store
+
+    def emit_chat_event(self, identity: Identity, state: State, event_id: str, took_ms: int | None = None) -> Emitted:
+        """Emits an event of a chat session with its status, which no rule or handler sees; never raises."""
+        try:
+            log_id = self._ready().emitter.append(identity, state, f"chat:{event_id}", took_ms=took_ms)
+        except SpanfeedError as error:
+            return self.refused(identity.event_type, event_id, str(error))
+        if log_id is None:
+            why = "Redis does not answer, and the spool cannot keep it"
+            return dataclasses.replace(self.refused(identity.event_type, event_id, why), unavailable=True)
+        return Emitted(event_id, True, None, log_id or None, kept=not log_id)
 
     def process_stats(self) -> dict[str, Any]:
         """What this process has emitted, and how its handlers fare."""
