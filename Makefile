@@ -21,7 +21,7 @@ PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-re
 	-type f ! -name '*.tsbuildinfo' -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak fuzz lint format lock audit sbom clean again
+.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak fuzz test-chroma lint format lock audit sbom clean again
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -58,6 +58,11 @@ faults-meta: setup-dev test-programs ## Takes four protections away, one by one;
 soak: setup-dev test-programs ## Lets clients join, leave and resume 100,000 times while servers restart.
 	@$(VENV)/bin/python -m tests.soak --joins 100000 --seed 1 --redis-restarts 20
 
+test-chroma: setup-dev ## Tries the search with a real ChromaDB server, which it installs; needs a network.
+	@test -x build/chroma/bin/chroma || { $(PYTHON) -m venv build/chroma && \
+		build/chroma/bin/pip install --quiet --disable-pip-version-check 'chromadb>=1.5,<2'; }
+	@TEST_CHROMA_PROGRAM=build/chroma/bin/chroma $(VENV)/bin/python -m pytest tests/rag/test_chroma.py -q
+
 fuzz: setup-dev test-programs ## Sends 10,000 strange requests to the routes that the OpenAPI document names.
 	@$(VENV)/bin/python -m pytest tests/web/test_openapi_fuzz.py -q --hypothesis-profile=fuzz --timeout=1800
 
@@ -71,10 +76,11 @@ format: setup-dev ## Formats the Python code.
 lock: setup-dev $(UV) ## Pins the newest allowed versions of all packages, with hashes.
 	@$(UV_COMPILE) --upgrade pyproject.toml -o requirements.txt
 	@$(UV_COMPILE) --upgrade --extra dev pyproject.toml -o requirements-dev.txt
+	@$(UV_COMPILE) --upgrade requirements-embeddings.in -o requirements-embeddings.txt
 	@$(UV_COMPILE) --upgrade requirements-page.in -o requirements-page.txt
 
 audit: setup-dev $(UV) ## Looks for known weaknesses of the pinned packages; needs a network.
-	@for file in requirements.txt requirements-dev.txt; do \
+	@for file in requirements.txt requirements-embeddings.txt requirements-dev.txt; do \
 		$(UV) tool run --quiet --from pip-audit==2.10.1 pip-audit --strict --disable-pip --require-hashes -r $$file || exit 1; \
 	done
 	@$(NODE) npm --prefix frontend audit --audit-level=high

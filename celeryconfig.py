@@ -70,3 +70,9 @@ beat_schedule = {
         "options": {"queue": "spanfeed.maintenance", "expires": float(_settings.audit_anchor_interval_seconds)},
     },
 }
+if _settings.embeddings_base_url:
+    beat_schedule["embeddings"] = {
+        "task": "spanfeed.embed",
+        "schedule": float(_settings.embeddings_interval_seconds),
+        "options": {"queue": "spanfeed.maintenance", "expires": float(_settings.embeddings_interval_seconds)},
+    }

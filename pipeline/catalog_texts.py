@@ -151,6 +151,11 @@ TEXTS: Mapping[str, Mapping[str, Texts]] = {
 
 RETRY: Texts = _texts("🔁 Trying again...", "🔁 Tunajaribu tena...", "🔁 Nouvel essai...")
 
+WORDS_ALONE: Texts = _texts(
+    "📄 Searching by words alone...", "📄 Tunatafuta kwa maneno pekee...", "📄 Recherche par les mots seuls..."
+)
+"""The search goes on without embeddings."""
+
 REASONS: Mapping[str, Texts] = {
     "error": _texts(
         "Something went wrong while answering. Please try again.",

@@ -76,6 +76,10 @@ class RetrievalFailed(SpanfeedError):
     """A document collection could not be searched."""
 
 
+class EmbeddingsFailed(SpanfeedError):
+    """The embeddings could not be had."""
+
+
 class UnsupportedDocument(SpanfeedError):
     """The file's format is not one that can be read."""
 

@@ -41,8 +41,10 @@ class Settings:
     broker_url: str = _setting(
         "", "SPANFEED_BROKER_URL CELERY_BROKER_URL", "Celery's broker; empty: the same Redis.", secret=True
     )
-    chroma_host: str = _setting("", "CHROMA_HOST", "ChromaDB server; not supported yet, refused at start.")
+    chroma_host: str = _setting("", "CHROMA_HOST", "ChromaDB server for vectors; empty: they are in the database.")
     chroma_port: int = _setting(8000, "CHROMA_PORT", "ChromaDB server's port.", "port")
+    chroma_username: str = _setting("", "CHROMA_USERNAME", "Name for the proxy in front of it.")
+    chroma_password: str = _setting("", "CHROMA_PASSWORD", "Its password.", secret=True)
     log_level: str = _setting("INFO", "LOG_LEVEL", "Lowest level that is logged.")
 
     verbose: bool = _setting(False, "SPANFEED_VERBOSE", "`spanfeed up` shows every line of its processes.")
@@ -275,6 +277,44 @@ class Settings:
     search_timeout_seconds: float = _setting(
         10.0, "SPANFEED_SEARCH_TIMEOUT_SECONDS", "Longest search of one collection.", "s"
     )
+    document_index: str = _setting(
+        "file",
+        "SPANFEED_DOCUMENT_INDEX",
+        "`file`: in the home folder; `database`: in PostgreSQL, for many machines.",
+    )
+    embeddings_base_url: str = _setting(
+        "", "SPANFEED_EMBEDDINGS_BASE_URL", "OpenAI-compatible endpoint for embeddings; empty: search by words alone."
+    )
+    embeddings_api_key: str = _setting("", "SPANFEED_EMBEDDINGS_API_KEY", "Its key.", secret=True)
+    embeddings_model: str = _setting("", "SPANFEED_EMBEDDINGS_MODEL", "Its model.")
+    embeddings_batch_chunks: int = _setting(
+        64, "SPANFEED_EMBEDDINGS_BATCH_CHUNKS", "Chunks in one request to it.", "chunks"
+    )
+    embeddings_connect_timeout_seconds: float = _setting(
+        5.0, "SPANFEED_EMBEDDINGS_CONNECT_TIMEOUT_SECONDS", "Reaching it for chunks.", "s"
+    )
+    embeddings_timeout_seconds: float = _setting(
+        30.0, "SPANFEED_EMBEDDINGS_TIMEOUT_SECONDS", "Waiting for the embeddings of one batch.", "s"
+    )
+    embeddings_query_timeout_ms: int = _setting(
+        1_000, "SPANFEED_EMBEDDINGS_QUERY_TIMEOUT_MS", "A question's embedding; after it: by words alone.", "ms"
+    )
+    embeddings_pause_ms: int = _setting(
+        30_000, "SPANFEED_EMBEDDINGS_PAUSE_MS", "Questions leave an endpoint alone that failed so often.", "ms"
+    )
+    embeddings_task_seconds: float = _setting(
+        5.0, "SPANFEED_EMBEDDINGS_TASK_SECONDS", "After so long the task of embeddings lets others work.", "s"
+    )
+    embeddings_interval_seconds: int = _setting(
+        300, "SPANFEED_EMBEDDINGS_INTERVAL_SECONDS", "How often chunks without an embedding are looked for.", "s"
+    )
+    embeddings_similarity_floor: float = _setting(
+        0.5, "SPANFEED_EMBEDDINGS_SIMILARITY_FLOOR", "A passage so similar is given to a model in any words.", "0..1"
+    )
+    vectors_limit_chunks: int = _setting(
+        100_000, "SPANFEED_VECTORS_LIMIT_CHUNKS", "Embeddings kept in the database; above: ChromaDB.", "chunks"
+    )
+    chroma_timeout_ms: int = _setting(2_000, "SPANFEED_CHROMA_TIMEOUT_MS", "One request to ChromaDB.", "ms")
     refusal_threshold: float = _setting(
         0.72, "SPANFEED_REFUSAL_THRESHOLD", "Confidence below which nothing is claimed.", "0..1"
     )

@@ -6,7 +6,8 @@ from celery import Celery
 
 STAGES = ("receive", "history", "think", "search", "generate", "save")
 
-_MODULES = ("tasks.worker", *(f"tasks.stages.{stage}" for stage in STAGES), "tasks.maintenance", "tasks.deliveries")
+_JOBS = ("tasks.maintenance", "tasks.deliveries", "tasks.embedding")
+_MODULES = ("tasks.worker", *(f"tasks.stages.{stage}" for stage in STAGES), *_JOBS)
 app = Celery("spanfeed", include=_MODULES)
 app.config_from_object("celeryconfig")
 

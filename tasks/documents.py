@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.settings import Settings
-from pipeline.store.documents import DocumentIndex
 from pipeline.unified import EventRouter, EventSystem
 from tasks.rag import ingest
 from tasks.rag.ingest import Progress, Report
 from tasks.rag.retriever import Collection
 from tasks.rag.told_documents import DocumentTeller
-from tasks.resources import INDEX_FILE, retriever
+from tasks.resources import document_index, retriever
 
 
 def add(
@@ -24,13 +23,18 @@ def add(
 ) -> Report:
     """Indexes a file or a folder; see `tasks.rag.ingest.add_path`. Where there is a Redis, its events tell of it."""
     if not settings.redis_url:
-        return ingest.add_path(_index(settings), collection, path, on_progress, mirror=mirror)
+        return ingest.add_path(document_index(settings), collection, path, on_progress, mirror=mirror)
     events = EventSystem(EventRouter(), settings)
     teller = DocumentTeller(events, collection, settings.documents_told_limit, user_id)
     try:
-        return ingest.add_path(_index(settings), collection, path, on_progress, mirror=mirror, teller=teller)
+        return ingest.add_path(document_index(settings), collection, path, on_progress, mirror=mirror, teller=teller)
     finally:
         events.shutdown()
+        if settings.embeddings_base_url:
+            # Here, since only this command needs the broker.
+            from tasks import embedding
+
+            embedding.soon()
 
 
 def listed(settings: Settings) -> list[Collection]:
@@ -40,14 +44,9 @@ def listed(settings: Settings) -> list[Collection]:
 
 def paths(settings: Settings, collection: str) -> list[str]:
     """The documents of a collection."""
-    return [document.path for document in _index(settings).documents(collection)]
+    return [document.path for document in document_index(settings).documents(collection)]
 
 
 def remove(settings: Settings, collection: str, path: str | None) -> tuple[int, int]:
     """Takes a document, or all of the collection, out of the index. Returns how many documents and chunks went."""
-    return _index(settings).remove(collection, path)
-
-
-def _index(settings: Settings) -> DocumentIndex:
-    settings.home_path.mkdir(parents=True, exist_ok=True)
-    return DocumentIndex(settings.home_path / INDEX_FILE)
+    return document_index(settings).remove(collection, path)

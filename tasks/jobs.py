@@ -29,7 +29,7 @@ def _events(_pid: int) -> EventSystem:
 def started(task_id: str, task: Task, **_: Any) -> None:
     """A job has begun; what is tried again has begun before."""
     if not task.request.retries:
-        _tell("started", task, task_id)
+        tell("started", task, task_id)
 
 
 @signals.task_success.connect(weak=False)
@@ -37,34 +37,34 @@ def completed(sender: Task, result: Any, **_: Any) -> None:
     """A job is done; of what it gives only numbers are told."""
     numbers = result.items() if isinstance(result, dict) else ()
     said = {str(name): value for name, value in numbers if isinstance(value, int | float)}
-    _tell("completed", sender, sender.request.id, result=said)
+    tell("completed", sender, sender.request.id, result=said)
 
 
 @signals.task_failure.connect(weak=False)
 def failed(sender: Task, task_id: str, exception: BaseException, **_: Any) -> None:
     """A job has failed; of the error only its class is told. Where its process was killed, the worker tells it."""
-    _tell("failed", sender, task_id, error=type(exception).__name__)
+    tell("failed", sender, task_id, error=type(exception).__name__)
 
 
 @signals.task_retry.connect(weak=False)
 def retried(sender: Task, request: Any, reason: Any, **_: Any) -> None:
     """A job will be tried again."""
     error = getattr(reason, "exc", None) or reason
-    _tell("retried", sender, request.id, error=type(error).__name__, tries=request.retries + 1)
+    tell("retried", sender, request.id, error=type(error).__name__, tries=request.retries + 1)
 
 
 @signals.task_revoked.connect(weak=False)
 def revoked(sender: Task, request: Any, expired: bool, **_: Any) -> None:
     """A job was called off, or waited for too long."""
-    _tell("failed", sender, request.id, error="expired" if expired else "revoked")
+    tell("failed", sender, request.id, error="expired" if expired else "revoked")
 
 
-def _tell(what: str, task: Task, job_id: str, **more: Any) -> None:
+def tell(what: str, task: Task, job_id: str, **more: Any) -> None:
     """For operators: a job of the server's is no user's business. A repeat, as of a lost process, is told once."""
     name = str(getattr(task, "name", task))
     if name in _STAGES or name.startswith(_CELERYS_OWN):
         return
     data = {"job_id": job_id, "job_name": name, "status": what, **more}
     event = UnifiedEvent(Category.REALTIME, f"job.{what}", data=data, correlation_id=job_id, source_system="sse")
-    key = f"job:{job_id}:{what}:{more.get('tries', 0)}"
+    key = f"job:{job_id}:{what}:{more.get('tries', more.get('progress', 0))}"
     _events(os.getpid()).emit_event(event, Wish(Audience.OPERATOR, key=key))

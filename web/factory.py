@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from pipeline import search_settings
 from pipeline import settings as settings_table
 from pipeline.alerting.rules import rules_of_file
 from pipeline.bus import open_bus
@@ -52,8 +53,7 @@ _LIMITER_TIMEOUT_SECONDS = 0.5
 def make_app(settings: Settings | None = None) -> Flask:
     """See `web.create_app`."""
     settings = settings or settings_table.load()
-    if settings.chroma_host:
-        raise SettingError("CHROMA_HOST is set, but ChromaDB is not supported yet: unset it to use the built-in index")
+    search_settings.check(settings)
     if len(settings.secret_key) < _SECRET_KEY_CHARACTERS:
         raise SettingError(
             f"SPANFEED_SECRET_KEY must have at least {_SECRET_KEY_CHARACTERS} characters; `spanfeed up` makes one"

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import StoreUnavailable
 from pipeline.store.connections import ThreadConnections
@@ -20,6 +21,8 @@ from pipeline.store.document_file import connect
 _INSTRUCTIONS_BETWEEN_DEADLINE_CHECKS = 5_000
 # A query is at most this many words: beyond it a pasted page would cost more than it finds.
 WORDS_LIMIT = 64
+# Ranking costs about a microsecond and a half for each chunk that holds a word (measured on 100,000 chunks).
+CANDIDATES_LIMIT = 6_000
 
 # Weights of title, heading path and text. Little depends on them: over 42 trial questions on 233 pages, twenty
 # weightings had 38 to 41 answers among the first five, this one 37 at the first place (the most).
@@ -29,6 +32,17 @@ FROM chunk_words AS w JOIN chunks AS c ON c.id = w.rowid JOIN documents AS d ON 
 WHERE w.chunk_words MATCH ? AND w.rank MATCH 'bm25(2.0, 1.0, 1.0)' AND d.collection = ?
 ORDER BY w.rank LIMIT ?
 """
+_CHUNKS = """
+SELECT c.chunk_id, d.collection, d.path, d.title, w.heading, d.url, w.body, c.start, c.stop, 0.0
+FROM chunks AS c JOIN chunk_words AS w ON w.rowid = c.id JOIN documents AS d ON d.id = c.document_id
+WHERE c.chunk_id IN (:ids)
+"""
+_PAGE = """
+SELECT c.id, c.chunk_id, d.collection, d.title, w.heading, w.body
+FROM chunks AS c JOIN chunk_words AS w ON w.rowid = c.id JOIN documents AS d ON d.id = c.document_id
+WHERE c.id > ? ORDER BY c.id LIMIT ?
+"""
+_VARIABLES_LIMIT = 500
 
 
 @dataclasses.dataclass(frozen=True)
@@ -90,7 +104,20 @@ class Hit:
     score: float
 
 
-def _digest(document: Document, chunks: Sequence[Chunk]) -> str:
+@dataclasses.dataclass(frozen=True)
+class Numbered:
+    """A chunk in the order in which chunks were added: a later one has a larger number."""
+
+    number: int
+    chunk_id: str
+    collection: str
+    title: str
+    heading: str
+    text: str
+
+
+def digest_of(document: Document, chunks: Sequence[Chunk]) -> str:
+    """What changes when anything does that is kept of the document."""
     digest = hashlib.sha256()
     for part in (document.title, document.url, document.text, *(f"{c.chunk_id}\n{c.heading}" for c in chunks)):
         digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
@@ -107,6 +134,8 @@ class DocumentIndex:
     `timeout_seconds` bounds one search. Every method raises StoreUnavailable when the file cannot be used in time.
     """
 
+    candidates_limit = CANDIDATES_LIMIT
+
     def __init__(self, path: Path | str, timeout_seconds: float = 10.0) -> None:
         self.path = Path(path)
         self._timeout_seconds = timeout_seconds
@@ -121,11 +150,11 @@ class DocumentIndex:
             found = connection.execute(
                 "SELECT digest FROM documents WHERE collection = ? AND path = ?", (document.collection, document.path)
             ).fetchone()
-        return found is not None and found[0] == _digest(document, chunks)
+        return found is not None and found[0] == digest_of(document, chunks)
 
     def add(self, document: Document, chunks: Sequence[Chunk]) -> str:
         """Keeps the document with its chunks, in one transaction: `added`, `replaced`, or `unchanged`."""
-        digest = _digest(document, chunks)
+        digest = digest_of(document, chunks)
         with self._writing() as connection:
             known = connection.execute(
                 "SELECT id, digest FROM documents WHERE collection = ? AND path = ?",
@@ -196,6 +225,20 @@ class DocumentIndex:
             return []
         with self._reading() as connection:
             return [Hit(*row) for row in connection.execute(_SEARCH, (" OR ".join(quoted), collection, limit))]
+
+    def chunks(self, chunk_ids: Sequence[str]) -> list[Hit]:
+        """Those of the chunks that are kept, in any order, without a score."""
+        found: list[tuple[Any, ...]] = []
+        with self._reading() as connection:
+            for at in range(0, len(chunk_ids), _VARIABLES_LIMIT):
+                some = chunk_ids[at : at + _VARIABLES_LIMIT]
+                found += connection.execute(_CHUNKS.replace(":ids", ",".join("?" * len(some))), some).fetchall()
+        return [Hit(*row) for row in found]
+
+    def page(self, after: int, limit: int) -> list[Numbered]:
+        """At most `limit` chunks of all collections behind the number `after`, by number."""
+        with self._reading() as connection:
+            return [Numbered(*row) for row in connection.execute(_PAGE, (after, limit))]
 
     def statistics(self, stems: Sequence[str]) -> tuple[int, dict[str, int]]:
         """How many chunks there are in all, and in how many of them each stem occurs."""

@@ -22,6 +22,8 @@ from sqlalchemy import (
     text,
 )
 
+from pipeline.store.document_tables import add_tables
+
 # SQLite gives a number of its own only to INTEGER keys, never to BIGINT ones.
 _SERIAL = BigInteger().with_variant(Integer(), "sqlite")
 _JSON = JSON(none_as_null=True)
@@ -348,3 +350,11 @@ leases = Table(
     Column("holder", String(128), nullable=False),
     Column("until", _TIME, nullable=False),
 )
+
+add_tables(metadata)
+documents = metadata.tables["documents"]
+document_chunks = metadata.tables["document_chunks"]
+document_words = metadata.tables["document_words"]
+document_terms = metadata.tables["document_terms"]
+document_counters = metadata.tables["document_counters"]
+document_vectors = metadata.tables["document_vectors"]

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.errors import RetrievalFailed, StoreUnavailable
+from pipeline.store.document_index import Index
 from pipeline.store.documents import WORDS_LIMIT, DocumentIndex, Hit
 from pipeline.store.stems import Stemmer
 from tasks.rag.fusion import fuse
@@ -27,22 +28,22 @@ _MEANING_BONUS = 2.0
 
 
 class FtsRetriever:
-    """Finds passages in the document index at `path`. Safe to use from several threads and after a fork.
+    """Finds passages in a document index, or in the one at `path`. Safe for several threads and after a fork.
 
     The last line of a query is what was asked, lines before it are what that may refer to: both the whole and the
     last line alone are searched, and merged by rank, each weighing what its confidence says.
     """
 
-    def __init__(self, path: Path | str | DocumentIndex, timeout_seconds: float = 10.0) -> None:
+    def __init__(self, path: Path | str | Index, timeout_seconds: float = 10.0) -> None:
         self._path = path
         self._timeout_seconds = timeout_seconds
-        self._index = path if isinstance(path, DocumentIndex) else None
+        self._index: Index | None = None if isinstance(path, Path | str) else path
         self._stemmer = Stemmer()
 
     def collections(self) -> list[Collection]:
         """The collections that can be searched, by name. Raises RetrievalFailed."""
         try:
-            return [Collection(c.collection, c.documents, c.chunks) for c in self._opened().collections()]
+            return [Collection(c.collection, c.documents, c.chunks) for c in self.index.collections()]
         except StoreUnavailable as error:
             raise RetrievalFailed(str(error)) from error
 
@@ -63,17 +64,18 @@ class FtsRetriever:
         return fuse([whole, alone], limit, [whole.confidence**2, alone.confidence**2])
 
     def _ask(self, collection: str, question: str, limit: int, subject: Sequence[str]) -> Found:
-        index = self._opened()
+        index = self.index
         spelled = self._spelled(content_words(question) or words(question))
         total, counts = index.statistics(list(spelled))
         weights = {stem: _idf(total + _IMAGINED_CHUNKS, count) for stem, count in counts.items()}
         known = sorted((stem for stem in spelled if counts[stem]), key=lambda stem: -weights[stem])
-        wanted = [spelled[stem] for stem in known[:WORDS_LIMIT]]
+        affordable = _affordable(known, counts, index.candidates_limit)
+        wanted = [spelled[stem] for stem in affordable[:WORDS_LIMIT]]
         hits = index.search(collection, wanted, max(limit, _MEANING_PASSAGES if subject else _CONFIDENCE_PASSAGES))
         if subject:
             hits.sort(key=lambda hit: -hit.score * (_MEANING_BONUS if tells(hit.text, subject) else 1.0))
         confidence = self._confidence(weights, hits[:_CONFIDENCE_PASSAGES])
-        return Found(tuple(_passage(hit) for hit in hits[:limit]), confidence)
+        return Found(tuple(passage_of(hit) for hit in hits[:limit]), confidence)
 
     def _confidence(self, weights: Mapping[str, float], hits: Sequence[Hit]) -> float:
         """The largest share of the question's idf mass that a passage holds, its document's others counting half."""
@@ -95,11 +97,24 @@ class FtsRetriever:
                 spelled.setdefault(stem, word)
         return spelled
 
-    def _opened(self) -> DocumentIndex:
+    @property
+    def index(self) -> Index:
+        """The document index, opened at first use. Raises StoreUnavailable."""
         if self._index is None:
-            assert not isinstance(self._path, DocumentIndex)
+            assert isinstance(self._path, Path | str)
             self._index = DocumentIndex(self._path, self._timeout_seconds)
         return self._index
+
+
+def _affordable(stems: Sequence[str], counts: Mapping[str, int], limit: int) -> list[str]:
+    """The rarest stems, which come first, that together occur in at most `limit` chunks; at least one."""
+    taken, chunks = list(stems[:1]), counts[stems[0]] if stems else 0
+    for stem in stems[1:]:
+        chunks += counts[stem]
+        if chunks > limit:
+            break
+        taken.append(stem)
+    return taken
 
 
 def _idf(total: int, count: int) -> float:
@@ -110,7 +125,8 @@ def _mass(weights: Mapping[str, float], held: set[str]) -> float:
     return sum(weight for stem, weight in weights.items() if stem in held)
 
 
-def _passage(hit: Hit) -> Passage:
+def passage_of(hit: Hit) -> Passage:
+    """The chunk that was found, as a passage."""
     return Passage(
         hit.chunk_id, hit.collection, hit.title, hit.heading, hit.path, hit.url, hit.text, hit.start, hit.end, hit.score
     )

@@ -10,7 +10,8 @@ from pathlib import Path
 from urllib.parse import quote
 
 from pipeline.errors import SpanfeedError, UnsupportedDocument
-from pipeline.store.documents import Chunk, Document, DocumentIndex, Listed
+from pipeline.store.document_index import Index
+from pipeline.store.documents import Chunk, Document, Listed
 from tasks.rag.chunks import chunk
 from tasks.rag.formats import read
 from tasks.rag.told_documents import DocumentTeller
@@ -39,7 +40,7 @@ def check_collection_name(name: str) -> str:
 
 
 def add_path(
-    index: DocumentIndex,
+    index: Index,
     collection: str,
     path: Path,
     on_progress: Progress | None = None,
@@ -82,12 +83,12 @@ def add_path(
     return report
 
 
-def list_documents(index: DocumentIndex, collection: str | None = None) -> list[Listed]:
+def list_documents(index: Index, collection: str | None = None) -> list[Listed]:
     """The documents of one collection or of all, by collection and path. Raises StoreUnavailable."""
     return index.documents(collection)
 
 
-def remove(index: DocumentIndex, collection: str, path: str | None = None) -> tuple[int, int]:
+def remove(index: Index, collection: str, path: str | None = None) -> tuple[int, int]:
     """Forgets a document, a folder of them or the whole collection: how many documents and chunks.
 
     Raises StoreUnavailable.
@@ -95,9 +96,7 @@ def remove(index: DocumentIndex, collection: str, path: str | None = None) -> tu
     return index.remove(collection, path)
 
 
-def _add_telling(
-    index: DocumentIndex, collection: str, name: str, file: Path, base_url: str, teller: DocumentTeller
-) -> str:
+def _add_telling(index: Index, collection: str, name: str, file: Path, base_url: str, teller: DocumentTeller) -> str:
     try:
         document, chunks = _taken_out(collection, name, file, base_url)
         if index.has(document, chunks):

@@ -44,11 +44,13 @@ class Collection:
 class Found:
     """What one collection gave: passages, best first, and the confidence that they answer the query.
 
-    `confidence` is 0..1: the share of the query's idf mass that the best passages hold.
+    `confidence` is 0..1: the share of the query's idf mass that the best passages hold. `words_alone`: embeddings were
+    wanted, too, and could not be had.
     """
 
     passages: tuple[Passage, ...]
     confidence: float
+    words_alone: bool = False
 
 
 class Retriever(Protocol):

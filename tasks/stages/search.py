@@ -12,6 +12,8 @@ from typing import Any
 
 import orjson
 
+from pipeline import catalog_texts
+from pipeline.catalog import language_of
 from pipeline.errors import RetrievalFailed
 from pipeline.event import Status
 from pipeline.tracing import use_stage_span
@@ -95,6 +97,9 @@ def _search_one(run: StageRun, call: dict[str, str]) -> Any:
             return None
         count = len(found.passages)
         run.runtime.failpoints.reach("search.found")
+        if found.words_alone:
+            told = catalog_texts.WORDS_ALONE[language_of(run.language)]
+            span.progress({"collection": collection, "words_alone": True}, told)
         if count:
             span.progress({"collection": collection, "count": count})
         gave = {"passages": [p.to_dict() for p in found.passages], "confidence": found.confidence}

@@ -117,7 +117,10 @@ def test_a_secret_is_not_shown(field: dataclasses.Field[Any]) -> None:
 
 def test_every_key_password_and_address_is_a_secret() -> None:
     """A new setting with a password in it would be shown."""
-    telling = {f.name for f in FIELDS if re.search("key$|pepper|password|secret|_url$", f.name)} - {"openai_base_url"}
+    telling = {f.name for f in FIELDS if re.search("key$|pepper|password|secret|_url$", f.name)} - {
+        "openai_base_url",
+        "embeddings_base_url",
+    }
     assert telling == {field.name for field in SECRETS}
 
 

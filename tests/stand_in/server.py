@@ -1,4 +1,4 @@
-"""The stand-in's HTTP: the API's two routes and the three that control it."""
+"""The stand-in's HTTP: the API's routes and the three that control it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import select
 import socket
 import socketserver
 import time
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, cast
 
-from tests.stand_in import events
+from tests.stand_in import events, vectors
 from tests.stand_in.script import Script, answer_words
 from tests.stand_in.state import Gone, Request, State
 
@@ -59,7 +60,7 @@ class Handler(BaseHTTPRequestHandler):
             self._json(404, {"error": {"message": "no such route"}})
 
     def do_POST(self) -> None:
-        """Answers `/v1/chat/completions`, `/control` (a script's fields) and `/release` (`{"count": n}`)."""
+        """Answers the API's routes, `/control` (a script's fields) and `/release` (`{"count": n}`)."""
         try:
             body = json.loads(self.rfile.read(int(self.headers.get("content-length") or 0)) or b"{}")
         except ValueError:
@@ -73,6 +74,8 @@ class Handler(BaseHTTPRequestHandler):
                 self._json(200, {})
             case "/v1/chat/completions":
                 self._completion(body)
+            case "/v1/embeddings":
+                self._completion(body, self._embeddings)
             case _:
                 self._json(404, {"error": {"message": "no such route"}})
 
@@ -84,11 +87,13 @@ class Handler(BaseHTTPRequestHandler):
         else:
             self._json(200, {})
 
-    def _completion(self, body: dict[str, Any]) -> None:
+    def _completion(
+        self, body: dict[str, Any], play: Callable[[Script, bool, dict[str, Any]], None] | None = None
+    ) -> None:
         headers = {name.lower(): value for name, value in self.headers.items()}
         script, fails = self.state.enter(Request("POST", self.path, headers, body))
         try:
-            self._play(script, fails, body)
+            (play or self._play)(script, fails, body)
         except (Gone, OSError):
             self._break()
         finally:
@@ -106,6 +111,15 @@ class Handler(BaseHTTPRequestHandler):
             usage = events.count_tokens(body, words)
             return self._respond(200, events.document(script, _model(body), "".join(words), usage))
         return self._stream(script, words, body)
+
+    def _embeddings(self, script: Script, fails: bool, body: dict[str, Any]) -> None:
+        if script.silent:
+            self.state.hold(self._client_gone)
+        if fails:
+            return self._respond(script.fail_status, script.fail_body.encode(), script.retry_after)
+        if script.raw is not None:
+            return self._respond(200, "".join(script.raw).encode())
+        return self._json(200, vectors.document(body))
 
     def _stream(self, script: Script, words: tuple[str, ...], body: dict[str, Any]) -> None:
         self.send_response(200)

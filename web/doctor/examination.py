@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from pipeline import search_settings
 from pipeline.bus.inspect import Inspection
 from pipeline.errors import SettingError, SpanfeedError
 from pipeline.redaction import redactor_of
@@ -112,8 +113,10 @@ def _nothing_runs(settings: Settings) -> Line:
 
 
 def _settings(settings: Settings) -> Line:
-    if settings.chroma_host:
-        return fault("settings", "CHROMA_HOST is set, but ChromaDB is not supported", "unset CHROMA_HOST")
+    try:
+        search_settings.check(settings)
+    except SettingError as error:
+        return fault("settings", str(error), "correct it")
     return ok("settings", f"they can be used; home folder {settings.home_path}")
 
 

@@ -7,6 +7,7 @@ import dataclasses
 import sys
 from collections.abc import Iterator
 
+from pipeline import search_settings
 from pipeline.errors import SettingError, SpanfeedError
 from pipeline.settings import Settings
 from web.up import children, home, ports, redis_server
@@ -45,8 +46,7 @@ def up(settings: Settings) -> int:
 
 
 def _run(given: Settings, terminal: Terminal) -> None:
-    if given.chroma_host:
-        raise SettingError("CHROMA_HOST is set, but a ChromaDB server is not supported yet; unset it to start")
+    search_settings.check(given)
     folder = home.prepare(given)
     with contextlib.ExitStack() as stack:
         lock = stack.enter_context(home.locked(folder))
