@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline import catalog_texts, catalog_unified
-from pipeline.event import Category, Priority, Status, clean_text
+from pipeline.event import Category, Priority, Status, check_type, clean_text
 
 LANGUAGES = ("en", "sw", "fr")
 _PLACEHOLDER = re.compile(r"\{([a-z_]{1,40})\}")
@@ -82,6 +82,24 @@ RESERVED_TYPES = frozenset(CATALOG) - frozenset(catalog_unified.TYPES)
 """Types that only Spanfeed itself may tell: those of stages, their spans and endings."""
 
 
+_ADDED: dict[str, Mapping[str, Mapping[str, str]]] = {}
+"""Sentences of types that a tool of one's own brought along, in the form of `catalog_texts.TEXTS`."""
+
+
+def add_texts(event_type: str, texts: Mapping[str, Mapping[str, str]]) -> None:
+    """Gives a type that the catalogue does not know its sentences in this process: by status, then by language.
+
+    Raises ValueError for a type that has sentences, an unknown status or language, or one without English.
+    """
+    check_type(event_type)
+    if event_type in catalog_texts.TEXTS:
+        raise ValueError(f"{event_type} has sentences already")
+    for status, sentences in texts.items():
+        if status not in set(Status) or "en" not in sentences or set(sentences) - set(LANGUAGES):
+            raise ValueError(f"{event_type}: {status}: a status needs a sentence in English; sw and fr may be added")
+    _ADDED[event_type] = texts
+
+
 def lookup(name: str) -> EventType:
     """The catalogue's line for `name`; an unknown type is an ordinary one that users see."""
     return CATALOG.get(name) or EventType(name)
@@ -108,7 +126,8 @@ def render(template: str, values: Mapping[str, Any]) -> str:
 
 def user_message(event_type: str, status: Status | str, language: str, values: Mapping[str, Any] | None = None) -> str:
     """The sentence for a user; `type:status` where the catalogue has none."""
-    texts = catalog_texts.TEXTS.get(event_type, {}).get(str(status))
+    known = catalog_texts.TEXTS.get(event_type) or _ADDED.get(event_type, {})
+    texts = known.get(str(status))
     if texts is None:
         return f"{event_type}:{status}"
     return render(texts.get(language_of(language)) or texts["en"], values or {})

@@ -321,6 +321,11 @@ class Settings:
     extractive_words_per_second: float = _setting(
         40.0, "SPANFEED_EXTRACTIVE_WORDS_PER_SECOND", "Pace of quoted answers; 0: at once.", "words/s"
     )
+    tools: str = _setting("", "SPANFEED_TOOLS", "Modules with tools of your own, separated by commas.")
+    tool_calls_limit: int = _setting(4, "SPANFEED_TOOL_CALLS_LIMIT", "Tools asked for one message by choice.", "calls")
+    extract_limit_characters: int = _setting(
+        12_000, "SPANFEED_EXTRACT_LIMIT_CHARACTERS", "Text taken out of one document.", "characters"
+    )
     openai_base_url: str = _setting("", "OPENAI_BASE_URL", "OpenAI-compatible endpoint; empty: quoted answers.")
     openai_api_key: str = _setting("", "OPENAI_API_KEY", "Its key.", secret=True)
     openai_model: str = _setting("", "OPENAI_MODEL", "Its model.")

@@ -28,6 +28,14 @@ def _is_hex(text: str | None) -> TypeGuard[str]:
     return text is not None and all(letter in "0123456789abcdef" for letter in text) and text.strip("0") != ""
 
 
+def _is_of_stage(row: Row) -> bool:
+    """Whether a stage opened the span, perhaps for a tool of one's own.
+
+    Ordinary spans, which have no attempt, are exported by the process that made them.
+    """
+    return row.event_type in STAGE_TYPES or (row.event_type.startswith("tool_") and row.attempt is not None)
+
+
 class TraceExport:
     """Turns recorded events into exported spans; does nothing without an OTLP endpoint."""
 
@@ -40,7 +48,7 @@ class TraceExport:
         if not self._tracing.exports:
             return
         for row in rows:
-            if row.event_type not in STAGE_TYPES or not _is_hex(row.span_id):
+            if not _is_of_stage(row) or not _is_hex(row.span_id):
                 continue
             if row.event_status == "started":
                 self._starts[row.span_id] = row.id

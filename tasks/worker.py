@@ -9,7 +9,7 @@ from celery import signals
 
 from pipeline import settings as settings_table
 from pipeline.errors import SpanfeedError
-from tasks import jobs, presence
+from tasks import jobs, presence, toolbox
 from tasks.celery import app
 from tasks.closers import LostChildren
 from tasks.envelope import pushes_directly
@@ -33,8 +33,10 @@ def compare_with_kombu(**_: Any) -> None:
 
 @signals.worker_init.connect(weak=False)
 def load_model(**_: Any) -> None:
-    """Loads what the model needs, once for all children."""
-    preload(settings_table.load())
+    """Loads what the model needs, and the tools, once for all children."""
+    settings = settings_table.load()
+    preload(settings)
+    toolbox.tools(settings)
 
 
 @signals.worker_process_init.connect(weak=False)

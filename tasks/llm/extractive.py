@@ -9,9 +9,10 @@ from collections.abc import Callable, Generator, Sequence
 
 from pipeline.errors import FenceLost, StoreUnavailable, TransientFault
 from pipeline.store.stems import Stemmer
+from tasks.llm.citations import source
+from tasks.llm.follow_ups import follow_ups
 from tasks.llm.model import Answer, Question, Source
 from tasks.llm.texts import refusal, say
-from tasks.rag.chunks import HEADING_SEPARATOR
 from tasks.rag.quotes import Quote, choose_quotes
 from tasks.rag.retriever import Passage
 from tasks.rag.smalltalk import is_thanks
@@ -21,8 +22,6 @@ RETRIEVER_TYPE = "extractive-fts5"
 # Three sentences out of five passages hold the answer for .854 of questions, one sentence for .700.
 _SENTENCES_LIMIT = 3
 _NEAREST_LIMIT = 3
-_FOLLOW_UPS_LIMIT = 3
-_FOLLOW_UP_LIMIT_CHARACTERS = 80
 _TICK_SECONDS = 0.05
 _WORD = re.compile(r"\s*\S+\s*")
 # Line ends of a wrapped text are spaces to a reader; those before a list item are not.
@@ -78,23 +77,30 @@ class ExtractiveModel:
         passages = question.passages[: self._passages]
         if not passages and question.search_failed:
             return Answer(say("unavailable", question.language), (), 0.0, RETRIEVER_TYPE, refused=True)
-        quotes: list[Quote] = []
-        if question.confidence >= self._threshold:
-            try:
-                quotes = choose_quotes(self._stemmer, question.text, question.standalone, passages, _SENTENCES_LIMIT)
-            except StoreUnavailable as error:
-                raise TransientFault(str(error)) from error
-        if not quotes:
+        quotes = self._quotes(question, passages)
+        if not quotes and not question.statements:
             titles = list(dict.fromkeys(passage.title for passage in passages))[:_NEAREST_LIMIT]
             confidence = min(question.confidence, self._threshold)
             return Answer(refusal(question.language, titles), (), confidence, RETRIEVER_TYPE, refused=True)
+        sources = [source(number, stated) for number, stated in enumerate(question.statements, start=1)]
+        sources += [_source(number, quote) for number, quote in enumerate(quotes, start=len(sources) + 1)]
+        texts = [stated.text for stated in question.statements] + [_shown(quote.text) for quote in quotes]
         return Answer(
-            "\n".join(f"{_shown(quote.text)} [{number}]" for number, quote in enumerate(quotes, start=1)),
-            tuple(_source(number, quote) for number, quote in enumerate(quotes, start=1)),
-            min(question.confidence, 1.0),
+            "\n".join(f"{text} [{number}]" for number, text in enumerate(texts, start=1)),
+            tuple(sources),
+            # What a tool states it has counted or looked up.
+            1.0 if question.statements else min(question.confidence, 1.0),
             RETRIEVER_TYPE,
-            follow_ups=_follow_ups(question, passages, quotes),
+            follow_ups=follow_ups(question, passages, sources),
         )
+
+    def _quotes(self, question: Question, passages: Sequence[Passage]) -> list[Quote]:
+        if question.confidence < self._threshold:
+            return []
+        try:
+            return choose_quotes(self._stemmer, question.text, question.standalone, passages, _SENTENCES_LIMIT)
+        except StoreUnavailable as error:
+            raise TransientFault(str(error)) from error
 
 
 def _shown(text: str) -> str:
@@ -106,19 +112,3 @@ def _source(number: int, quote: Quote) -> Source:
     return Source(
         number, passage.title, passage.url, quote.text, passage.path, passage.collection, quote.start, quote.end
     )
-
-
-def _follow_ups(question: Question, passages: Sequence[Passage], quotes: Sequence[Quote]) -> tuple[str, ...]:
-    """Questions about the headings that stand near the answer but not over it."""
-    answered = {quote.passage.heading for quote in quotes} | {""}
-    asked = question.text.casefold()
-    found: dict[str, None] = {}
-    for passage in passages:
-        heading = passage.heading.rpartition(HEADING_SEPARATOR)[2].strip()
-        near = any(passage.path == quote.passage.path for quote in quotes)
-        if not near or passage.heading in answered or heading.casefold() in asked:
-            continue
-        if len(heading) <= _FOLLOW_UP_LIMIT_CHARACTERS:
-            text = heading if heading.endswith("?") else say("follow_up", question.language, heading=heading)
-            found.setdefault(text)
-    return tuple(found)[:_FOLLOW_UPS_LIMIT]

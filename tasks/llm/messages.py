@@ -47,10 +47,13 @@ _SEARCH_INCOMPLETE = (
 
 
 def usable_passages(question: Question) -> tuple[Passage, ...]:
-    """The passages that the model is given: none for a greeting, or when they hardly touch the question."""
-    if question.mode == "greeting" or question.confidence < NOTHING_FOUND_BELOW:
+    """What the model is given: what tools stated, then the passages unless they hardly touch the question.
+
+    Nothing for a greeting.
+    """
+    if question.mode == "greeting":
         return ()
-    return question.passages
+    return question.statements + (() if question.confidence < NOTHING_FOUND_BELOW else question.passages)
 
 
 def build_messages(question: Question) -> list[dict[str, str]]:

@@ -22,7 +22,8 @@ class Question:
     """All that the author may look at.
 
     `text` is the message as asked; `standalone` the same with what a follow-up needs from the history.
-    `mode` is the plan's: `search` (documents were searched) or `greeting` (nothing was).
+    `mode` is the plan's: `search` (documents were searched) or `greeting` (nothing was). `statements` are what tools
+    said, each an answer by itself; they are numbered before the passages. `attempt` counts the stage's tries from 1.
     """
 
     text: str
@@ -33,6 +34,8 @@ class Question:
     passages: tuple[Passage, ...]
     confidence: float
     search_failed: bool = False
+    statements: tuple[Passage, ...] = ()
+    attempt: int = 1
 
 
 @dataclasses.dataclass(frozen=True)

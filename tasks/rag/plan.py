@@ -42,12 +42,26 @@ _DEPARTMENT = re.compile(r"\bIT\b")
 _ATTACHED = re.compile(r"\w-(?:le|la|les|lui|leur|en|y)\b", re.IGNORECASE)
 
 
+SEARCH = "search_documents"
+"""The tool that searches one collection."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Call:
-    """One search: the collection and what is asked of it. Lines of the query are questions in their own right."""
+    """One call of a tool, most often a search: the collection and what is asked of it.
+
+    Lines of the query are questions in their own right. `arguments` are those of the tool besides these two.
+    """
 
     collection: str
     query: str
+    tool: str = SEARCH
+    arguments: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+    def given(self) -> dict[str, Any]:
+        """All arguments by name, without those that are empty."""
+        named = {"collection": self.collection, "query": self.query}
+        return {**self.arguments, **{name: value for name, value in named.items() if value}}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,6 +98,21 @@ def make_plan(message: str, history: Sequence[Turn], collections: Sequence[str],
     query = standalone if whole or not earlier else f"{' '.join(earlier)}\n{asked}"
     names = [only] if only else list(collections)
     return Plan("search", tuple(Call(name, query) for name in names), "rules", standalone)
+
+
+def keyed(calls: Sequence[Call]) -> dict[str, Call]:
+    """Each call by a key of its own, the name of its span in the run: the tool's event type, then the collection.
+
+    Further calls of the same tool for the same collection are numbered.
+    """
+    found: dict[str, Call] = {}
+    for call in calls:
+        name = f"tool_{call.tool}/{call.collection}" if call.collection else f"tool_{call.tool}"
+        key, number = name, 2
+        while key in found:
+            key, number = f"{name}#{number}" if call.collection else f"{name}/#{number}", number + 1
+        found[key] = call
+    return found
 
 
 def points_back(message: str) -> bool:

@@ -55,6 +55,8 @@ def _question(run: StageRun) -> Question:
         passages=tuple(Passage.from_dict(passage) for passage in found["passages"]),
         confidence=found["confidence"],
         search_failed=found["search_failed"],
+        statements=tuple(Passage.from_dict(stated) for stated in found.get("statements", ())),
+        attempt=run.attempt,
     )
 
 

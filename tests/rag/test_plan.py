@@ -116,4 +116,9 @@ def test_a_plan_survives_its_way_through_json() -> None:
     """A user's run would break between the stage that plans and the one that searches."""
     plan = make_plan("What about Zoom?", HISTORY, ["a", "b"])
     assert Plan.from_dict(plan.to_dict()) == plan
-    assert plan.to_dict()["calls"][1] == {"collection": "b", "query": plan.calls[1].query}
+    assert plan.to_dict()["calls"][1] == {
+        "collection": "b",
+        "query": plan.calls[1].query,
+        "tool": "search_documents",
+        "arguments": {},
+    }

@@ -1,0 +1,122 @@
+"""Tools beside the search: the one that the documentation shows, counting, and tools that break, hang or are killed."""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.docs import pages
+from tests.parts.redis_part import RedisPart
+from tests.parts.stack import Stack
+
+TROUBLE = '''"""Tools that go wrong."""
+
+import threading
+
+from tasks.tool import Gave, tool
+
+
+def asked(message, collections):
+    return [{}] if message == "Ask everything, also when the cashier is open" else []
+
+
+@tool("Breaks.", asked=asked)
+def breaking(run):
+    raise ValueError("as it must")
+
+
+@tool("Hangs.", asked=asked)
+def hanging(run):
+    threading.Event().wait(60)
+
+
+@tool("Is killed the first time.", asked=asked)
+def killed(run):
+    return Gave(statement="Alive again.")
+'''
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """A Spanfeed with the documentation's tool, and three that go wrong."""
+    folder = tmp_path_factory.mktemp("tools")
+    (example,) = (text for kind, text in pages.code(pages.page("how-to/add-a-tool.md")) if kind == "python runnable")
+    (folder / "opening_hours.py").write_text(example, encoding="utf-8")
+    (folder / "trouble.py").write_text(TROUBLE, encoding="utf-8")
+    redis = RedisPart(folder / "redis")
+    stack = Stack(
+        folder / "home",
+        redis,
+        PYTHONPATH=str(folder),
+        SPANFEED_TOOLS="opening_hours, trouble",
+        SPANFEED_SEARCH_TIMEOUT_SECONDS="5",
+        SPANFEED_FAILPOINTS=f"tool_killed=kill@{folder / 'killed'}",
+    )
+    stack.add_document("zebra.md", "# Zebras\n\nThe blue zebra Quillon eats seven turnips a day.\n")
+    yield stack.start(recorder=False)
+    stack.close()
+    redis.stop(kill=True)
+
+
+def _asked(stack: Stack, message: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    session_id = str(uuid.uuid4())
+    reply = stack.ask(message, session_id)
+    assert reply.status_code == 200, reply.text
+    return reply.json(), stack.events(session_id)
+
+
+def _of_tools(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [event for event in events if event["event_type"].startswith("tool_")]
+
+
+def test_the_tool_of_the_documentation(stack: Stack) -> None:
+    """Without this a developer who follows the page would get no tool, or one without events and sentences."""
+    answer, events = _asked(stack, "When is the cashier open?")
+    assert answer["answer"] == "The cashier is open from 9:00 to 12:00. [1]"
+    assert (answer["confidence"], answer["refused"]) == (1.0, False)
+    thinking = next(event for event in events if event["event_type"] == "agent_thinking")
+    told = _of_tools(events)
+    assert {event["parent_span_id"] for event in told} == {thinking["span_id"]}
+    assert [(event["event_type"], event["event_status"], event["user_message"]) for event in told] == [
+        ("tool_opening_hours", "started", "🕘 Looking up the hours of the cashier..."),
+        ("tool_opening_hours", "progress", "🕘 Reading the hours..."),
+        ("tool_opening_hours", "completed", "✅ Hours found"),
+    ]
+    assert told[-1]["event_data"] == {"office": "cashier", "hours": "9:00 to 12:00"}
+
+
+def test_how_many_documents(stack: Stack) -> None:
+    """Without this a user who asks how many documents there are would be quoted a sentence with these words."""
+    answer, events = _asked(stack, "How many documents do you have?")
+    assert answer["answer"] == "The collection docs holds 1 document with 1 passage. [1]"
+    assert answer["sources"][0]["snippet"] == "The collection docs holds 1 document with 1 passage."
+    told = _of_tools(events)
+    assert [event["event_status"] for event in told] == ["started", "completed"]
+    assert told[-1]["event_data"] == {"collection": "docs", "documents": 1, "passages": 1}
+
+
+def test_every_tool_ends_once_whatever_happens_to_it(stack: Stack) -> None:
+    """Without this a tool that breaks, hangs or dies would stay open in the feed, or take the answer with it."""
+    answer, events = _asked(stack, "Ask everything, also when the cashier is open")
+    assert sorted(answer["answer"].split("\n")) == [
+        "Alive again. [2]",
+        "The cashier is open from 9:00 to 12:00. [1]",
+    ]
+    told = _of_tools(events)
+    assert set(Counter(event["event_type"] for event in told if event["event_status"] == "started").values()) == {1}
+    endings = {
+        event["event_type"]: (event["event_status"], (event["event_data"] or {}).get("error"))
+        for event in told
+        if event["event_status"] in {"completed", "failed"}
+    }
+    assert sum(event["event_status"] in {"completed", "failed"} for event in told) == 4
+    assert endings == {
+        "tool_opening_hours": ("completed", None),
+        "tool_breaking": ("failed", "error"),
+        "tool_hanging": ("failed", "timeout"),
+        "tool_killed": ("completed", None),
+    }
