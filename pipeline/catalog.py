@@ -139,6 +139,11 @@ def sentence(event_type: str, language: str, values: Mapping[str, Any] | None = 
     return event_type if texts is None else render(texts[language_of(language)], values or {})
 
 
+def note(name: str, language: str) -> str:
+    """One of the notes that a stage's progress may say. Raises KeyError for an unknown one."""
+    return catalog_texts.NOTES[name][language_of(language)]
+
+
 def reason_text(reason: str, language: str) -> str:
     """Why a message failed, in words for its user."""
     texts = catalog_texts.REASONS.get(reason) or catalog_texts.REASONS["error"]

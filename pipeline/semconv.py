@@ -14,6 +14,8 @@ GEN_AI_REQUEST_MODEL = "gen_ai.request.model"
 GEN_AI_CONVERSATION_ID = "gen_ai.conversation.id"
 GEN_AI_USAGE_INPUT_TOKENS = "gen_ai.usage.input_tokens"
 GEN_AI_USAGE_OUTPUT_TOKENS = "gen_ai.usage.output_tokens"
+GEN_AI_USAGE_COST = "gen_ai.usage.cost"
+"""Not in the conventions, which know no prices; several backends read it."""
 
 SPANFEED_EVENT_TYPE = "spanfeed.event_type"
 SPANFEED_EVENT_DATA = "spanfeed.data."

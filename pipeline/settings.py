@@ -335,6 +335,38 @@ class Settings:
     llm_stall_timeout_seconds: float = _setting(
         30.0, "SPANFEED_LLM_STALL_TIMEOUT_SECONDS", "Waiting for the first or the next token.", "s"
     )
+    llm_first_token_timeout_seconds: float = _setting(
+        10.0,
+        "SPANFEED_LLM_FIRST_TOKEN_TIMEOUT_SECONDS",
+        "Waiting for the first token while there is another endpoint to ask.",
+        "s",
+    )
+    llm_rest_seconds: float = _setting(
+        30.0, "SPANFEED_LLM_REST_SECONDS", "An endpoint that failed is asked after the other one for so long.", "s"
+    )
+    llm_second_base_url: str = _setting(
+        "", "SPANFEED_LLM_SECOND_BASE_URL", "Endpoint that is asked when the first one fails; empty: none."
+    )
+    llm_second_api_key: str = _setting("", "SPANFEED_LLM_SECOND_API_KEY", "Its key.", secret=True)
+    llm_second_model: str = _setting("", "SPANFEED_LLM_SECOND_MODEL", "Its model.")
+    llm_input_price_per_million: float = _setting(
+        0.0, "SPANFEED_LLM_INPUT_PRICE_PER_MILLION", "Price of a million tokens sent; 0: not told.", "1/million"
+    )
+    llm_output_price_per_million: float = _setting(
+        0.0, "SPANFEED_LLM_OUTPUT_PRICE_PER_MILLION", "Price of a million tokens received; 0: not told.", "1/million"
+    )
+    llm_second_input_price_per_million: float = _setting(
+        0.0,
+        "SPANFEED_LLM_SECOND_INPUT_PRICE_PER_MILLION",
+        "The same of the second endpoint.",
+        "1/million",
+    )
+    llm_second_output_price_per_million: float = _setting(
+        0.0,
+        "SPANFEED_LLM_SECOND_OUTPUT_PRICE_PER_MILLION",
+        "The same of the second endpoint.",
+        "1/million",
+    )
     token_frame_interval_ms: int = _setting(
         50, "SPANFEED_TOKEN_FRAME_INTERVAL_MS", "Tokens are gathered for so long into one frame.", "ms"
     )

@@ -19,6 +19,7 @@ from tasks.rag.fts import FtsRetriever
 from tasks.rag.retriever import Retriever
 
 if TYPE_CHECKING:
+    from tasks.llm.failover import FailoverModel
     from tasks.rag.embeddings import Embedder
 
 INDEX_FILE = "documents.db"
@@ -92,27 +93,38 @@ def retriever(settings: Settings) -> Retriever:
 def preload(settings: Settings) -> None:
     """Loads the libraries that model and search need, so that processes that are forked from this one share them."""
     if settings.openai_base_url:
-        importlib.import_module("tasks.llm.openai")
+        importlib.import_module("tasks.llm.failover")
     if settings.embeddings_base_url:
         importlib.import_module("tasks.rag.hybrid")
         importlib.import_module("tasks.rag.chroma" if settings.chroma_host else "tasks.rag.exact")
 
 
 @functools.cache
+def endpoints(settings: Settings) -> FailoverModel | None:
+    """The OpenAI-compatible endpoints that are set; None without one. Raises SettingError."""
+    if not settings.openai_base_url:
+        return None
+    # Here, since they load an HTTP client, which most processes do without.
+    from tasks.llm.endpoint import SECOND, Prices
+    from tasks.llm.failover import FailoverModel
+    from tasks.llm.openai import OpenAIModel
+
+    connect, stall = settings.llm_connect_timeout_seconds, settings.llm_stall_timeout_seconds
+    first_token = settings.llm_first_token_timeout_seconds
+    named = (settings.openai_base_url, settings.openai_api_key, settings.openai_model)
+    prices = Prices(settings.llm_input_price_per_million, settings.llm_output_price_per_million)
+    models = [OpenAIModel(*named, connect, stall, first_token, prices)]
+    if settings.llm_second_base_url:
+        named = (settings.llm_second_base_url, settings.llm_second_api_key, settings.llm_second_model)
+        prices = Prices(settings.llm_second_input_price_per_million, settings.llm_second_output_price_per_million)
+        models.append(OpenAIModel(*named, connect, stall, first_token, prices, SECOND))
+    return FailoverModel(models, settings.llm_rest_seconds)
+
+
+@functools.cache
 def model(settings: Settings) -> Model:
     """The author of answers: the OpenAI-compatible endpoint if one is set, else quoted sentences."""
-    if settings.openai_base_url:
-        # Here, since it loads an HTTP client, which most processes do without.
-        from tasks.llm.openai import OpenAIModel
-
-        return OpenAIModel(
-            base_url=settings.openai_base_url,
-            api_key=settings.openai_api_key,
-            model=settings.openai_model,
-            connect_timeout_seconds=settings.llm_connect_timeout_seconds,
-            stall_timeout_seconds=settings.llm_stall_timeout_seconds,
-        )
-    return ExtractiveModel(
+    return endpoints(settings) or ExtractiveModel(
         refusal_threshold=settings.refusal_threshold,
         words_per_second=settings.extractive_words_per_second,
     )

@@ -14,7 +14,8 @@ from tasks.llm.model import Usage
 class Chunk:
     """One message of the endpoint.
 
-    `alive` says that the model is at work, also when it gave no text (a role, hidden reasoning, a count).
+    `alive` says that the endpoint is at work, also when it gave no text (a role, hidden reasoning, a count); `working`
+    that the model is (text, hidden reasoning, a tool's call).
     `done` is the `[DONE]` that ends a stream. `fault` is an error told inside the stream.
     """
 
@@ -24,6 +25,7 @@ class Chunk:
     alive: bool = False
     done: bool = False
     fault: TransientFault | StageFailed | None = None
+    working: bool = dataclasses.field(default=False, compare=False)
 
 
 def read(data: str) -> list[Chunk]:
@@ -58,7 +60,8 @@ def _chunk(data: str) -> Chunk:
     reason = choice.get("finish_reason")
     reason = reason if isinstance(reason, str) and reason else None
     alive = reason is not None or usage is not None or any(delta.values())
-    return Chunk(_text(delta.get("content")) or _text(delta.get("refusal")), reason, usage, alive)
+    working = reason is not None or any(value for name, value in delta.items() if name != "role")
+    return Chunk(_text(delta.get("content")) or _text(delta.get("refusal")), reason, usage, alive, working=working)
 
 
 def _text(content: object) -> str:

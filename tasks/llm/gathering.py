@@ -18,6 +18,8 @@ class Gathering:
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.done = False
+        self.at_work = False
+        """Whether anything came of what was asked for; the role alone, or a greeting of the server, is nothing."""
         self._pieces: list[str] = []
         self._length = 0
         self._joiner = PieceJoiner()
@@ -39,6 +41,7 @@ class Gathering:
                 raise chunk.fault
             self.done = True
             return ""
+        self.at_work = self.at_work or chunk.working
         self.usage = chunk.usage or self.usage
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.done = self.done or chunk.done

@@ -58,18 +58,39 @@ class Source:
 
 @dataclasses.dataclass(frozen=True)
 class Usage:
-    """What the model's endpoint counted."""
+    """What the model's endpoint counted, and what it costs where prices are set."""
 
     requests: int
     request_tokens: int
     response_tokens: int
     total_tokens: int
     details: dict[str, int] = dataclasses.field(default_factory=dict)
+    cost: float | None = None
+
+    def __add__(self, other: Usage) -> Usage:
+        """Both together; without a cost when one has none."""
+        names = {*self.details, *other.details}
+        return Usage(
+            self.requests + other.requests,
+            self.request_tokens + other.request_tokens,
+            self.response_tokens + other.response_tokens,
+            self.total_tokens + other.total_tokens,
+            {name: self.details.get(name, 0) + other.details.get(name, 0) for name in sorted(names)},
+            None if self.cost is None or other.cost is None else self.cost + other.cost,
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The counts as the answer's JSON shows them; `cost` only where there is one."""
+        told = dataclasses.asdict(self)
+        return told if self.cost is not None else {name: told[name] for name in told if name != "cost"}
 
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """The finished answer. `text` is the concatenation of all pieces that were streamed before it."""
+    """The finished answer. `text` is the concatenation of all pieces that were streamed before it.
+
+    `provider` and `model` are those that wrote it, where that may be another than the author's own.
+    """
 
     text: str
     sources: tuple[Source, ...]
@@ -78,6 +99,8 @@ class Answer:
     refused: bool = False
     usage: Usage | None = None
     follow_ups: tuple[str, ...] = ()
+    provider: str = ""
+    model: str = ""
 
 
 class Model(Protocol):

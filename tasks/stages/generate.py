@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import time
 from collections.abc import Sequence
 
-from pipeline import semconv
 from pipeline.errors import FenceLost, StageFailed, TransientFault
 from pipeline.event import clean_text
 from pipeline.tracing import current_stage_span
+from tasks.llm.attributes import model_attributes
 from tasks.llm.model import Answer, Model, Question, Turn
 from tasks.rag.retriever import Passage
 from tasks.resources import model
@@ -36,7 +35,7 @@ def generate(run: StageRun) -> Outcome:
         "confidence": round(answer.confidence, 4),
         "retriever_type": answer.retriever_type,
         "refused": answer.refused,
-        "usage": None if answer.usage is None else dataclasses.asdict(answer.usage),
+        "usage": None if answer.usage is None else answer.usage.to_dict(),
         "follow_ups": list(answer.follow_ups),
     }
     data = {"sources": len(answer.sources), "confidence": output["confidence"], "refused": answer.refused}
@@ -108,11 +107,6 @@ def _write(run: StageRun, author: Model, question: Question) -> Answer:
 
 def _describe(author: Model, answer: Answer) -> None:
     span = current_stage_span()
-    if span is None:
-        return
-    span.set_attribute(semconv.GEN_AI_OPERATION_NAME, "chat")
-    span.set_attribute(semconv.GEN_AI_PROVIDER_NAME, author.provider)
-    span.set_attribute(semconv.GEN_AI_REQUEST_MODEL, author.name)
-    if answer.usage is not None:
-        span.set_attribute(semconv.GEN_AI_USAGE_INPUT_TOKENS, answer.usage.request_tokens)
-        span.set_attribute(semconv.GEN_AI_USAGE_OUTPUT_TOKENS, answer.usage.response_tokens)
+    if span is not None:
+        named = (answer.provider or author.provider, answer.model or author.name)
+        span.set_attributes(model_attributes(*named, answer.usage))

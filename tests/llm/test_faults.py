@@ -15,7 +15,7 @@ from pipeline.errors import SettingError, StageFailed, TransientFault
 from tasks.llm.faults import of_exception, retry_after_seconds
 from tasks.llm.openai import OpenAIModel
 from tests.llm.conftest import KEY
-from tests.llm.samples import ask, question
+from tests.llm.samples import ask
 from tests.stand_in import StandIn
 
 SECRETS = (KEY, "How do I turn it off?", "body that nobody may see")
@@ -160,7 +160,7 @@ def test_the_provider_is_one_of_few_words(address: str, provider: str) -> None:
 def test_the_key_is_not_shown() -> None:
     """A user would find the key in a log that prints the model."""
     model = OpenAIModel("http://localhost/v1", KEY, "m", 5.0, 5.0)
-    assert KEY not in repr(model) + repr(model._call(question()))
+    assert KEY not in repr(model) + repr(model.endpoint) + repr(model.endpoint.call({}))
 
 
 def _http_date(seconds: float) -> str:

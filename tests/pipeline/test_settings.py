@@ -120,6 +120,7 @@ def test_every_key_password_and_address_is_a_secret() -> None:
     telling = {f.name for f in FIELDS if re.search("key$|pepper|password|secret|_url$", f.name)} - {
         "openai_base_url",
         "embeddings_base_url",
+        "llm_second_base_url",
     }
     assert telling == {field.name for field in SECRETS}
 
