@@ -321,6 +321,13 @@ class Settings:
     extractive_words_per_second: float = _setting(
         40.0, "SPANFEED_EXTRACTIVE_WORDS_PER_SECOND", "Pace of quoted answers; 0: at once.", "words/s"
     )
+    planner: str = _setting("rules", "SPANFEED_PLANNER", "Who chooses the tools: rules, or a model where one is set.")
+    planner_timeout_seconds: float = _setting(
+        10.0, "SPANFEED_PLANNER_TIMEOUT_SECONDS", "How long a model may take to choose; then the rules do.", "s"
+    )
+    collections_path: str = _setting(
+        "", "SPANFEED_COLLECTIONS_PATH", "File that says what each collection is about, TOML; for a model that chooses."
+    )
     tools: str = _setting("", "SPANFEED_TOOLS", "Modules with tools of your own, separated by commas.")
     tool_calls_limit: int = _setting(4, "SPANFEED_TOOL_CALLS_LIMIT", "Tools asked for one message by choice.", "calls")
     extract_limit_characters: int = _setting(
@@ -366,6 +373,9 @@ class Settings:
         "SPANFEED_LLM_SECOND_OUTPUT_PRICE_PER_MILLION",
         "The same of the second endpoint.",
         "1/million",
+    )
+    memory_limit_tokens: int = _setting(
+        2_000, "SPANFEED_MEMORY_LIMIT_TOKENS", "What a model is told of the conversation so far.", "tokens"
     )
     token_frame_interval_ms: int = _setting(
         50, "SPANFEED_TOKEN_FRAME_INTERVAL_MS", "Tokens are gathered for so long into one frame.", "ms"

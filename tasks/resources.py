@@ -20,6 +20,7 @@ from tasks.rag.retriever import Retriever
 
 if TYPE_CHECKING:
     from tasks.llm.failover import FailoverModel
+    from tasks.llm.planner import Planner
     from tasks.rag.embeddings import Embedder
 
 INDEX_FILE = "documents.db"
@@ -93,7 +94,7 @@ def retriever(settings: Settings) -> Retriever:
 def preload(settings: Settings) -> None:
     """Loads the libraries that model and search need, so that processes that are forked from this one share them."""
     if settings.openai_base_url:
-        importlib.import_module("tasks.llm.failover")
+        importlib.import_module("tasks.llm.planner" if settings.planner == "model" else "tasks.llm.failover")
     if settings.embeddings_base_url:
         importlib.import_module("tasks.rag.hybrid")
         importlib.import_module("tasks.rag.chroma" if settings.chroma_host else "tasks.rag.exact")
@@ -113,12 +114,26 @@ def endpoints(settings: Settings) -> FailoverModel | None:
     first_token = settings.llm_first_token_timeout_seconds
     named = (settings.openai_base_url, settings.openai_api_key, settings.openai_model)
     prices = Prices(settings.llm_input_price_per_million, settings.llm_output_price_per_million)
-    models = [OpenAIModel(*named, connect, stall, first_token, prices)]
+    memory = settings.memory_limit_tokens
+    models = [OpenAIModel(*named, connect, stall, first_token, prices, memory_tokens=memory)]
     if settings.llm_second_base_url:
         named = (settings.llm_second_base_url, settings.llm_second_api_key, settings.llm_second_model)
         prices = Prices(settings.llm_second_input_price_per_million, settings.llm_second_output_price_per_million)
-        models.append(OpenAIModel(*named, connect, stall, first_token, prices, SECOND))
+        models.append(OpenAIModel(*named, connect, stall, first_token, prices, SECOND, memory))
     return FailoverModel(models, settings.llm_rest_seconds)
+
+
+@functools.cache
+def planner(settings: Settings) -> Planner | None:
+    """The model that chooses the tools, where the settings want one and name an endpoint. Raises SettingError."""
+    if settings.planner not in {"rules", "model"}:
+        raise SettingError(f"SPANFEED_PLANNER must be rules or model, not {settings.planner}")
+    author = endpoints(settings) if settings.planner == "model" else None
+    if author is None:
+        return None
+    from tasks.llm.planner import Planner
+
+    return Planner(author, settings.planner_timeout_seconds, settings.tool_calls_limit, settings.memory_limit_tokens)
 
 
 @functools.cache

@@ -61,10 +61,14 @@ class Opening:
 
 @dataclasses.dataclass(frozen=True)
 class Ending:
-    """A span that the stage closes as completed, with the data of that event."""
+    """A span that the stage closes as completed, with the data of that event.
+
+    `attributes` are those of a span that an earlier stage opened and told of.
+    """
 
     name: str
     data: Mapping[str, Any] | None = None
+    attributes: Mapping[str, Any] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -233,6 +237,8 @@ class StageTask(Task):
         closings = []
         for ending in outcome.closes:
             state = stage_run.state(ending.name, Status.COMPLETED, ending.data)
+            if ending.attributes:
+                state = dataclasses.replace(state, metadata={"attributes": dict(ending.attributes)})
             took_us = stage_run.took_us() if ending.name in stage_run.spans else None
             closings.append(Closing(ending.name, Status.COMPLETED, state, took_us))
         resources = stage_run.runtime

@@ -8,6 +8,7 @@ import json
 from pipeline.errors import StageFailed, TransientFault
 from tasks.llm import faults
 from tasks.llm.model import Usage
+from tasks.llm.tool_calls import CallDelta, read_deltas
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +27,7 @@ class Chunk:
     done: bool = False
     fault: TransientFault | StageFailed | None = None
     working: bool = dataclasses.field(default=False, compare=False)
+    calls: tuple[CallDelta, ...] = ()
 
 
 def read(data: str) -> list[Chunk]:
@@ -61,7 +63,8 @@ def _chunk(data: str) -> Chunk:
     reason = reason if isinstance(reason, str) and reason else None
     alive = reason is not None or usage is not None or any(delta.values())
     working = reason is not None or any(value for name, value in delta.items() if name != "role")
-    return Chunk(_text(delta.get("content")) or _text(delta.get("refusal")), reason, usage, alive, working=working)
+    text = _text(delta.get("content")) or _text(delta.get("refusal"))
+    return Chunk(text, reason, usage, alive, working=working, calls=read_deltas(delta.get("tool_calls")))
 
 
 def _text(content: object) -> str:

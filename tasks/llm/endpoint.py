@@ -65,7 +65,7 @@ class Endpoint:
         self.model = model
         self.provider = _provider(self.url.host)
         self.prices = prices
-        self.usage_refused = False
+        self.refused: frozenset[str] = frozenset()
         self._api_key = api_key
         self._timeout = timeout
 
@@ -80,9 +80,8 @@ class Endpoint:
         }
         if self._api_key:
             headers["Authorization"] = f"Bearer {self._api_key}"
-        body = {"model": self.model, **body, "stream": True}
-        if not self.usage_refused:
-            body["stream_options"] = {"include_usage": True}
+        asked = {"model": self.model, **body, "stream": True, "stream_options": {"include_usage": True}}
+        body = {name: value for name, value in asked.items() if name not in self.refused}
         # A proxy of the machine knows nothing of what runs on the same machine.
         trust_env = not _is_loopback(self.url.host)
         return Call(self.url, headers, body, self._timeout, _trust(self.url.scheme), trust_env)

@@ -42,7 +42,7 @@ def exchange(
     gathering = Gathering()
     with Reader(endpoint.call(body)) as reader:
         yield from _pieces(reader, gathering, patience, stopped)
-        endpoint.usage_refused = endpoint.usage_refused or reader.usage_refused
+        endpoint.refused |= reader.refused
     if gathering.usage is not None:
         gathering.usage = endpoint.prices.of(gathering.usage)
     return gathering

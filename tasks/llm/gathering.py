@@ -7,6 +7,7 @@ from tasks.llm import faults
 from tasks.llm.characters import PieceJoiner
 from tasks.llm.chunks import Chunk
 from tasks.llm.model import Usage
+from tasks.llm.tool_calls import CallGathering
 
 ANSWER_LIMIT_CHARACTERS = 200_000
 
@@ -18,6 +19,7 @@ class Gathering:
         self.usage: Usage | None = None
         self.finish_reason: str | None = None
         self.done = False
+        self.calls = CallGathering()
         self.at_work = False
         """Whether anything came of what was asked for; the role alone, or a greeting of the server, is nothing."""
         self._pieces: list[str] = []
@@ -42,6 +44,7 @@ class Gathering:
             self.done = True
             return ""
         self.at_work = self.at_work or chunk.working
+        self.calls.take(chunk.calls)
         self.usage = chunk.usage or self.usage
         self.finish_reason = chunk.finish_reason or self.finish_reason
         self.done = self.done or chunk.done
@@ -60,7 +63,15 @@ class Gathering:
         return text
 
     def check(self) -> None:
-        """Raises TransientFault or StageFailed when what was gathered is no answer.
+        """Raises TransientFault or StageFailed when what was gathered is no answer."""
+        self.check_end()
+        if not self.text.strip():
+            if self.finish_reason == "length":
+                raise StageFailed("The model used up its length before it began to answer.")
+            raise TransientFault("The model gave an empty answer.")
+
+    def check_end(self) -> None:
+        """Raises TransientFault or StageFailed when the endpoint did not come to its end.
 
         An end without `[DONE]` and without a finish reason is a cut, however cleanly the connection was closed.
         """
@@ -70,7 +81,3 @@ class Gathering:
             raise StageFailed("The model's endpoint withheld the answer.")
         if self.finish_reason == "error":
             raise TransientFault("The model's endpoint reported an error.")
-        if not self.text.strip():
-            if self.finish_reason == "length":
-                raise StageFailed("The model used up its length before it began to answer.")
-            raise TransientFault("The model gave an empty answer.")

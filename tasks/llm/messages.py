@@ -6,13 +6,11 @@ import hashlib
 from collections.abc import Sequence
 
 from tasks.llm.characters import whole
-from tasks.llm.citations import without_citations
-from tasks.llm.model import Question, Turn
+from tasks.llm.memory import TURN_LIMIT_CHARACTERS, remembered
+from tasks.llm.model import Question
 from tasks.rag.retriever import Passage
 
-HISTORY_TURNS_LIMIT = 10
-HISTORY_CHARACTERS_LIMIT = 8_000
-TURN_CHARACTERS_LIMIT = 2_000
+MEMORY_TOKENS_LIMIT = 2_000
 PASSAGE_CHARACTERS_LIMIT = 4_000
 HEADING_CHARACTERS_LIMIT = 200
 # Below a quarter of the query's weight the passages share little but common words with the question.
@@ -56,14 +54,18 @@ def usable_passages(question: Question) -> tuple[Passage, ...]:
     return question.statements + (() if question.confidence < NOTHING_FOUND_BELOW else question.passages)
 
 
-def build_messages(question: Question) -> list[dict[str, str]]:
-    """The messages of the request, oldest first, each `{role, content}`; the last holds the question."""
+def build_messages(question: Question, memory_tokens: int = MEMORY_TOKENS_LIMIT) -> list[dict[str, str]]:
+    """The messages of the request, oldest first, each `{role, content}`; the last holds the question.
+
+    Of what was said before at most about `memory_tokens` are told.
+    """
     passages = usable_passages(question)
     boundary = _boundary(passages)
+    history, summary = remembered(question.history, memory_tokens)
     return [
         {"role": "system", "content": _instructions(question, passages, boundary)},
-        *_history(question.history),
-        {"role": "user", "content": _ask(question, passages, boundary)},
+        *history,
+        {"role": "user", "content": _ask(question, passages, boundary, summary)},
     ]
 
 
@@ -81,21 +83,7 @@ def _instructions(question: Question, passages: Sequence[Passage], boundary: str
     return " ".join(parts)
 
 
-def _history(turns: Sequence[Turn]) -> list[dict[str, str]]:
-    kept: list[dict[str, str]] = []
-    room = HISTORY_CHARACTERS_LIMIT
-    for turn in reversed(turns[-HISTORY_TURNS_LIMIT:]):
-        text = without_citations(turn.text) if turn.role == "assistant" else turn.text
-        text = whole(text[:TURN_CHARACTERS_LIMIT])
-        room -= len(text)
-        if room < 0:
-            break
-        if turn.role in {"user", "assistant"} and text.strip():
-            kept.append({"role": turn.role, "content": text})
-    return kept[::-1]
-
-
-def _ask(question: Question, passages: Sequence[Passage], boundary: str) -> str:
+def _ask(question: Question, passages: Sequence[Passage], boundary: str, summary: str) -> str:
     lines: list[str] = []
     for number, passage in enumerate(passages, start=1):
         heading = " · ".join(filter(None, (_one_line(passage.title), _one_line(passage.heading))))
@@ -104,8 +92,10 @@ def _ask(question: Question, passages: Sequence[Passage], boundary: str) -> str:
         lines += [f"{boundary} end of the passages", ""]
     lines.append(whole(question.text))
     if passages and question.standalone.strip() not in {"", question.text.strip()}:
-        standalone = _one_line(question.standalone, TURN_CHARACTERS_LIMIT)
+        standalone = _one_line(question.standalone, TURN_LIMIT_CHARACTERS)
         lines.append(f"(Read with the conversation, the question is about: {standalone})")
+    if summary:
+        lines.append(f"(Earlier in this conversation it was asked: {summary})")
     return "\n".join(lines)
 
 

@@ -11,7 +11,7 @@ from pipeline.errors import FenceLost
 from tasks.llm.citations import cited_sources
 from tasks.llm.endpoint import FIRST, Endpoint, Prices
 from tasks.llm.exchange import Patience, exchange
-from tasks.llm.messages import build_messages, usable_passages
+from tasks.llm.messages import MEMORY_TOKENS_LIMIT, build_messages, usable_passages
 from tasks.llm.model import Answer, Question
 
 RETRIEVER_TYPE = "openai-fts5"
@@ -36,11 +36,13 @@ class OpenAIModel:
         first_token_timeout_seconds: float = math.inf,
         prices: Prices | None = None,
         names: str = FIRST,
+        memory_tokens: int = MEMORY_TOKENS_LIMIT,
     ) -> None:
         timeout = httpx.Timeout(connect_timeout_seconds, read=stall_timeout_seconds)
         self.endpoint = Endpoint(base_url, api_key, model, timeout, prices or Prices(), names)
         self.name = model
         self.provider = self.endpoint.provider
+        self._memory_tokens = memory_tokens
         self._patient = Patience(stall_timeout_seconds)
         self._hurried = Patience(stall_timeout_seconds, first_token_timeout_seconds)
 
@@ -59,7 +61,7 @@ class OpenAIModel:
         """
         if stopped():
             raise FenceLost
-        body = {"messages": build_messages(question)}
+        body = {"messages": build_messages(question, self._memory_tokens)}
         gathering = yield from exchange(self.endpoint, body, self._hurried if hurried else self._patient, stopped)
         gathering.check()
         return Answer(

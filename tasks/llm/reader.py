@@ -24,6 +24,8 @@ JOIN_DEADLINE_SECONDS = 2.0
 # Longer than a stage may live: a reader that nobody reads from must end all the same.
 ROOM_DEADLINE_SECONDS = 120.0
 ROOM_POLL_SECONDS = 0.01
+OPTIONS = ("stream_options", "temperature")
+"""What an endpoint may refuse, and is then asked without: older ones the first, models that reason the second."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -45,8 +47,12 @@ class Ended:
     fault: Exception | None
 
 
-class _UsageRefused(SpanfeedError):
-    """The endpoint does not know stream_options."""
+class _OptionRefused(SpanfeedError):
+    """The endpoint does not take one of the request's options."""
+
+    def __init__(self, option: str) -> None:
+        super().__init__()
+        self.option = option
 
 
 class Reader:
@@ -58,7 +64,7 @@ class Reader:
     """
 
     def __init__(self, call: Call) -> None:
-        self.usage_refused = False
+        self.refused: set[str] = set()
         self._call = call
         self._items: queue.Queue[chunks.Chunk | Ended] = queue.Queue(QUEUE_LIMIT_CHUNKS)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -121,18 +127,21 @@ class Reader:
     async def _ask(self) -> None:
         call = self._call
         async with httpx.AsyncClient(timeout=call.timeout, verify=call.verify, trust_env=call.trust_env) as client:
-            try:
-                await self._post(client, call.body)
-            except _UsageRefused:
-                self.usage_refused = True
-                await self._post(client, {name: call.body[name] for name in call.body if name != "stream_options"})
+            body = dict(call.body)
+            while True:
+                try:
+                    return await self._post(client, body)
+                except _OptionRefused as refusal:
+                    # Each once: what is left out cannot be refused again.
+                    self.refused.add(refusal.option)
+                    del body[refusal.option]
 
     async def _post(self, client: httpx.AsyncClient, body: dict[str, Any]) -> None:
         content = json.dumps(body).encode()
         async with client.stream("POST", self._call.url, headers=self._call.headers, content=content) as response:
             kind = response.headers.get("content-type", "").lower()
             if not response.is_success:
-                await self._refuse(response, "stream_options" in body)
+                await self._refuse(response, [option for option in OPTIONS if option in body])
             elif "json" in kind and "event-stream" not in kind and "ndjson" not in kind:
                 # An endpoint that does not stream answers in one piece.
                 for chunk in chunks.read((await self._body(response)).decode("utf-8", "replace")):
@@ -155,9 +164,12 @@ class Reader:
             if chunk.alive or chunk.fault is not None:
                 await self._put(chunk)
 
-    async def _refuse(self, response: httpx.Response, asked_for_usage: bool) -> None:
-        if asked_for_usage and response.status_code in {400, 422} and b"stream_options" in await self._body(response):
-            raise _UsageRefused
+    async def _refuse(self, response: httpx.Response, options: list[str]) -> None:
+        if options and response.status_code in {400, 422}:
+            told = await self._body(response)
+            for option in options:
+                if option.encode() in told:
+                    raise _OptionRefused(option)
         headers = response.headers
         raise faults.of_status(response.status_code, headers.get("retry-after"), headers.get("date"))
 

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import operator
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from pipeline.errors import FenceLost, StageFailed, TransientFault
 from pipeline.event import clean_text
 from pipeline.tracing import current_stage_span
 from tasks.llm.attributes import model_attributes
-from tasks.llm.model import Answer, Model, Question, Turn
+from tasks.llm.model import Answer, Model, Question, Turn, Usage
 from tasks.rag.retriever import Passage
 from tasks.resources import model
 from tasks.stage import Ending, Opening, Outcome, StageRun, stage
@@ -35,11 +38,19 @@ def generate(run: StageRun) -> Outcome:
         "confidence": round(answer.confidence, 4),
         "retriever_type": answer.retriever_type,
         "refused": answer.refused,
-        "usage": None if answer.usage is None else answer.usage.to_dict(),
+        "usage": _usage(run, answer),
         "follow_ups": list(answer.follow_ups),
     }
     data = {"sources": len(answer.sources), "confidence": output["confidence"], "refused": answer.refused}
     return Outcome(output, [Ending(SPAN, data)], "save")
+
+
+def _usage(run: StageRun, answer: Answer) -> dict[str, Any] | None:
+    """What was counted for the answer, and for the plan where a model made it."""
+    asked = run.inputs["think"].get("asked") or {}
+    counted = [Usage(**asked["usage"])] if asked.get("usage") else []
+    counted += [answer.usage] if answer.usage is not None else []
+    return functools.reduce(operator.add, counted).to_dict() if counted else None
 
 
 def _question(run: StageRun) -> Question:

@@ -59,7 +59,10 @@ def search(run: StageRun) -> Outcome:
     data: dict[str, Any] = {"mode": "search", "searches": searches}
     if searches < len(calls):
         data["tools"] = sorted({call.tool for call in calls.values()} - {SEARCH})
-    return Outcome(output, [Ending(think.SPAN, data)], "generate")
+    if (planner := run.inputs["think"].get("planner", "rules")) != "rules":
+        data["planner"] = planner
+    asked = run.inputs["think"].get("asked") or {}
+    return Outcome(output, [Ending(think.SPAN, data, asked.get("attributes"))], "generate")
 
 
 def _calls(run: StageRun) -> dict[str, Call]:

@@ -1,7 +1,8 @@
-"""Tools beside the search: the one that the documentation shows, counting, and tools that break, hang or are killed."""
+"""Tools beside the search: the documentation's, counting, those that break, hang or are killed, a model's choice."""
 
 from __future__ import annotations
 
+import signal
 import uuid
 from collections import Counter
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.docs import pages
 from tests.parts.redis_part import RedisPart
 from tests.parts.stack import Stack
+from tests.stand_in import StandIn
 
 TROUBLE = '''"""Tools that go wrong."""
 
@@ -120,3 +122,57 @@ def test_every_tool_ends_once_whatever_happens_to_it(stack: Stack) -> None:
         "tool_hanging": ("failed", "timeout"),
         "tool_killed": ("completed", None),
     }
+
+
+@pytest.fixture(scope="module")
+def model(stack: Stack) -> Iterator[StandIn]:
+    """A model that chooses the tools from now on, and writes the answers."""
+    with StandIn() as stand_in:
+        # With its threads that hang, it would not go when it is asked to.
+        stack.stop("worker", signal.SIGKILL)
+        about = stack.home / "collections.toml"
+        about.write_text('docs = "Zebras."\nhr = "Leave and pay."\n', encoding="utf-8")
+        stack.add_document("leave.md", "# Leave\n\nLeave is for zebra keepers, too.\n", "hr")
+        stack.start_worker(
+            "planning",
+            OPENAI_BASE_URL=stand_in.base_url,
+            OPENAI_MODEL=stand_in.model,
+            SPANFEED_PLANNER="model",
+            SPANFEED_COLLECTIONS_PATH=str(about),
+            SPANFEED_LLM_INPUT_PRICE_PER_MILLION="1000000",
+        )
+        yield stand_in
+
+
+def test_a_model_chooses(stack: Stack, model: StandIn) -> None:
+    """Without this every collection would be searched for every question, and nobody see what the choice cost."""
+    query = "How many turnips does the zebra Quillon eat?"
+    model.script(calls=[{"name": "search_documents", "arguments": {"collection": "docs", "query": query}}])
+    answer, events = _asked(stack, "How many turnips does it eat?")
+    assert "Quillon eats seven turnips" in answer["answer"]
+    planning, writing = model.requests
+    assert "- hr: Leave and pay." in planning.body["messages"][0]["content"]
+    assert "tools" not in writing.body
+    assert [event["event_data"]["collection"] for event in _of_tools(events)] == ["docs"] * 3
+    ended = next(e for e in events if (e["event_type"], e["event_status"]) == ("agent_thinking", "completed"))
+    assert ended["event_data"] == {"mode": "search", "searches": 1, "planner": "model"}
+    counted = ended["metadata"]["attributes"]
+    assert counted["gen_ai.request.model"] == "stand-in"
+    assert counted["gen_ai.usage.cost"] == counted["gen_ai.usage.input_tokens"] > 0
+    usage = answer["usage"]
+    assert usage["requests"] == 2
+    assert usage["cost"] == usage["request_tokens"] > counted["gen_ai.usage.input_tokens"]
+
+
+def test_the_rules_choose_where_the_model_does_not(stack: Stack, model: StandIn) -> None:
+    """Without this a question would not be searched for when a model has a bad day, and nobody see why."""
+    model.script(words=["I ", "know ", "already."])
+    _, events = _asked(stack, "How many turnips does Quillon eat?")
+    thinking = [event for event in events if event["event_type"] == "agent_thinking"]
+    assert [(event["event_status"], event["user_message"]) for event in thinking] == [
+        ("started", "🤔 AI is analyzing your question..."),
+        ("progress", "🧭 Choosing by rules what to search..."),
+        ("completed", "✅ Analysis complete"),
+    ]
+    assert thinking[1]["event_data"] == {"planner": "rules", "reason": "no_call"}
+    assert {event["event_data"]["collection"] for event in _of_tools(events)} == {"docs", "hr"}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from tasks.llm.messages import HISTORY_CHARACTERS_LIMIT, HISTORY_TURNS_LIMIT, build_messages, usable_passages
+from tasks.llm.memory import TURNS_LIMIT, remembered, tokens
+from tasks.llm.messages import MEMORY_TOKENS_LIMIT, build_messages, usable_passages
 from tasks.llm.model import Question, Turn
 from tests.llm.samples import PASSAGES, passage, question
 
@@ -101,10 +102,27 @@ def test_a_follow_up_is_explained() -> None:
 def test_the_history_is_bounded() -> None:
     """A user's long conversation would no longer fit into the model."""
     short = tuple(Turn("user", f"turn {number}") for number in range(50))
-    _, told, _ = parts(question(history=short))
-    assert [turn["content"] for turn in told] == [f"turn {number}" for number in range(50 - HISTORY_TURNS_LIMIT, 50)]
-    _, told, _ = parts(question(history=tuple(Turn("user", "x" * 5_000) for _ in range(50))))
-    assert sum(len(turn["content"]) for turn in told) == HISTORY_CHARACTERS_LIMIT
+    _, told, ask = parts(question(history=short))
+    assert [turn["content"] for turn in told] == [f"turn {number}" for number in range(50 - TURNS_LIMIT, 50)]
+    assert ask.endswith(
+        "(Earlier in this conversation it was asked: " + " | ".join(f"turn {n}" for n in range(40)) + ")"
+    )
+    _, told, ask = parts(question(history=tuple(Turn("user", "x" * 5_000) for _ in range(50))))
+    assert len(told) == 3
+    assert tokens("".join(turn["content"] for turn in told) + ask) <= MEMORY_TOKENS_LIMIT + 100
+
+
+def test_what_does_not_fit_is_remembered_by_its_questions() -> None:
+    """A user's subject of ten messages ago would be forgotten without a trace."""
+    turns = []
+    for number in range(20):
+        turns += [Turn("user", f"Question\n{number}?"), Turn("assistant", "word [1] " * 400)]
+    kept, summary = remembered(turns, 1_000)
+    assert [message["role"] for message in kept] == ["user", "assistant"]
+    assert summary.split(" | ")[-1] == "Question 18?"
+    assert sum(tokens(message["content"]) for message in kept) + tokens(summary) <= 1_000
+    assert remembered(turns[:2], 1_000) == ([{"role": "user", "content": "Question\n0?"}, kept[1]], "")
+    assert remembered([Turn("user", "y" * 900)] * 12, 10) == ([], "")
 
 
 def test_the_same_question_gives_the_same_messages() -> None:

@@ -50,6 +50,28 @@ def word(script: Script, model: str, text: str) -> bytes:
     return chunk(script, model, choice({"content": text}))
 
 
+def calls(script: Script, model: str) -> Iterator[bytes]:
+    """The calls of tools in turn: a name, then its arguments in two pieces that have only the index."""
+    for number, call in enumerate(script.calls or ()):
+        told = json.dumps(call["arguments"]) if call["arguments"] else ""
+        first: Any = None if "null_arguments" in script.quirks else ""
+        pieces = [first, *filter(None, (told[:5], told[5:]))]
+        if "call_object" in script.quirks:
+            pieces = [call["arguments"]]
+        elif "call_whole" in script.quirks:
+            pieces = [told or first]
+        for part, arguments in enumerate(pieces):
+            one: dict[str, Any] = {"function": {"arguments": arguments}}
+            if part == 0:
+                one = {"id": f"call-{number}", "type": "function", "function": {"arguments": arguments}}
+                one["function"]["name"] = call["name"]
+            if "no_call_id" in script.quirks:
+                one.pop("id", None)
+            if "no_call_index" not in script.quirks:
+                one["index"] = 0 if "call_index_zero" in script.quirks else number
+            yield chunk(script, model, choice({"tool_calls": [one]}))
+
+
 def closing(script: Script, model: str, usage: dict[str, Any]) -> Iterator[bytes]:
     """What comes after the last word."""
     if "error_in_stream" in script.quirks:

@@ -9,9 +9,15 @@ from typing import Any
 QUIRKS = frozenset(
     {
         "comments",  # `: keep-alive` between the events
+        "call_index_zero",  # every call of a tool has the index 0
+        "call_object",  # a call's arguments are an object instead of its JSON
+        "call_whole",  # a call comes in one piece
         "crlf",  # lines end with CRLF
         "empty_choices",  # chunks with `choices: []` before the first word and between words
         "error_in_stream",  # after the words an error object instead of an end
+        "no_call_id",  # calls of tools have no id
+        "no_call_index",  # nor an index
+        "null_arguments",  # a call's arguments are null at first, and stay so when there are none
         "null_content",  # chunks whose content is null between the words
         "no_done",  # no `[DONE]`
         "no_finish_reason",  # the finish reason stays null
@@ -31,6 +37,7 @@ QUOTE_LIMIT_CHARACTERS = 300
 class Script:
     """One way to behave, for every request until the next script.
 
+    `calls`: what a request that offers tools is answered with: `{name, arguments}` each; None: with words.
     `words`: the answer's pieces; None: the default answer, which quotes the first passage and cites [1].
     `step`: each word waits for a release of its own. `pace_seconds`: time between words or pieces.
     `silent`: takes the request and answers nothing, not even a status. `stall_after`, `cut_after`: after so many words
@@ -40,6 +47,7 @@ class Script:
     `quirks`: see QUIRKS. `raw`: the body instead of the words, piece by piece, of `content_type`.
     """
 
+    calls: tuple[dict[str, Any], ...] | None = None
     words: tuple[str, ...] | None = None
     step: bool = False
     pace_seconds: float = 0.0
@@ -63,7 +71,7 @@ class Script:
         if unknown := set(fields) - known:
             raise ValueError(f"no such field of a script: {', '.join(sorted(unknown))}")
         values = dict(fields)
-        for name in ("words", "raw"):
+        for name in ("calls", "words", "raw"):
             if values.get(name) is not None:
                 values[name] = tuple(values[name])
         values["quirks"] = frozenset(values.get("quirks") or ())

@@ -107,6 +107,8 @@ class Handler(BaseHTTPRequestHandler):
         if "no_stream_options" in script.quirks and "stream_options" in body:
             return self._json(400, {"error": {"message": "Unrecognized request argument: stream_options"}})
         words = answer_words(script, body)
+        if script.calls is not None and body.get("tools"):
+            script, words = dataclasses.replace(script, finish_reason="tool_calls"), ()
         if "whole" in script.quirks or not body.get("stream"):
             usage = events.count_tokens(body, words)
             return self._respond(200, events.document(script, _model(body), "".join(words), usage))
@@ -142,6 +144,9 @@ class Handler(BaseHTTPRequestHandler):
         model = _model(body)
         for data in events.opening(script, model):
             self._send(data, script)
+        if script.finish_reason == "tool_calls":
+            for data in events.calls(script, model):
+                self._send(data, script)
         for number, text in enumerate((*words, None)):
             if number == script.stall_after:
                 self.state.hold(self._client_gone)
