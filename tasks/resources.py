@@ -8,6 +8,7 @@ import os
 from typing import TYPE_CHECKING
 
 from pipeline import search_settings
+from pipeline.errors import SettingError
 from pipeline.settings import Settings
 from pipeline.store import open_store
 from pipeline.store.document_index import Index

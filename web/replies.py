@@ -46,6 +46,7 @@ def answer_json(message: Message) -> dict[str, Any]:
         "recommended_follow_up_questions": _follow_ups(answer),
         "trace_id": message.trace_id,
         "refused": answer.get("refused", False),
+        "checks": answer.get("checks"),
     }
 
 
@@ -72,6 +73,7 @@ def message_json(asked: Message, answered: Message | None, run_state: str) -> di
         "recommended_follow_up_questions": [],
         "trace_id": asked.trace_id,
         "refused": False,
+        "checks": None,
         "reason": asked.reason,
         "error_message": reason_text(asked.reason, asked.language) if asked.reason else None,
         "partial": answered.partial if answered else False,

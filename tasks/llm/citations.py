@@ -11,16 +11,23 @@ from tasks.rag.retriever import Passage
 SNIPPET_LIMIT_CHARACTERS = 300
 
 # [1], [1, 2], [1-3], and the brackets 【1】 that some models prefer.
-_CITATION = re.compile(r"[\[【]\s*(\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*)\s*[\]】]")
+CITATION = re.compile(r"[\[【]\s*(\d{1,3}(?:\s*[,;\u2013-]\s*\d{1,3})*)\s*[\]】]")
 _RANGE = re.compile(r"(\d+)(?:\s*[\u2013-]\s*(\d+))?")
 
 
 def cited_numbers(text: str) -> list[int]:
     """The numbers that `text` cites, each once, ascending."""
     numbers: set[int] = set()
-    for citation in _CITATION.finditer(text):
-        for first, last in _RANGE.findall(citation.group(1)):
-            numbers.update(range(int(first), int(last or first) + 1))
+    for citation in CITATION.finditer(text):
+        numbers.update(numbers_in(citation.group(1)))
+    return sorted(numbers)
+
+
+def numbers_in(inside: str) -> list[int]:
+    """The numbers between the brackets of one citation, ascending."""
+    numbers: set[int] = set()
+    for first, last in _RANGE.findall(inside):
+        numbers.update(range(int(first), int(last or first) + 1))
     return sorted(numbers)
 
 
@@ -31,7 +38,7 @@ def cited_sources(text: str, passages: Sequence[Passage]) -> tuple[Source, ...]:
 
 def without_citations(text: str) -> str:
     """`text` without its citations: in a later question the same numbers are other passages."""
-    return re.sub(rf"\s*{_CITATION.pattern}", "", text)
+    return re.sub(rf"\s*{CITATION.pattern}", "", text)
 
 
 def source(number: int, passage: Passage) -> Source:

@@ -89,7 +89,8 @@ class Usage:
 class Answer:
     """The finished answer. `text` is the concatenation of all pieces that were streamed before it.
 
-    `provider` and `model` are those that wrote it, where that may be another than the author's own.
+    `provider` and `model` are those that wrote it, where that may be another than the author's own. `checks` counts
+    what was looked up in the passages, None where nothing had to be: an answer that is quoted, or refused.
     """
 
     text: str
@@ -101,6 +102,7 @@ class Answer:
     follow_ups: tuple[str, ...] = ()
     provider: str = ""
     model: str = ""
+    checks: dict[str, int] | None = None
 
 
 class Model(Protocol):

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
+import dataclasses
 import math
 from collections.abc import Callable, Generator
 
 import httpx
 
 from pipeline.errors import FenceLost
-from tasks.llm.citations import cited_sources
+from pipeline.store.stems import Stemmer
 from tasks.llm.endpoint import FIRST, Endpoint, Prices
 from tasks.llm.exchange import Patience, exchange
-from tasks.llm.messages import MEMORY_TOKENS_LIMIT, build_messages, usable_passages
+from tasks.llm.gathering import Gathering
+from tasks.llm.messages import MEMORY_TOKENS_LIMIT, build_messages
 from tasks.llm.model import Answer, Question
+from tasks.llm.writing import Writing
 
 RETRIEVER_TYPE = "openai-fts5"
 
@@ -43,6 +47,7 @@ class OpenAIModel:
         self.name = model
         self.provider = self.endpoint.provider
         self._memory_tokens = memory_tokens
+        self._stemmer = Stemmer()
         self._patient = Patience(stall_timeout_seconds)
         self._hurried = Patience(stall_timeout_seconds, first_token_timeout_seconds)
 
@@ -62,14 +67,17 @@ class OpenAIModel:
         if stopped():
             raise FenceLost
         body = {"messages": build_messages(question, self._memory_tokens)}
-        gathering = yield from exchange(self.endpoint, body, self._hurried if hurried else self._patient, stopped)
+        patience = self._hurried if hurried else self._patient
+        writing = Writing(question, self._stemmer)
+        with contextlib.closing(exchange(self.endpoint, body, patience, stopped)) as pieces:
+            while True:
+                try:
+                    piece = next(pieces)
+                except StopIteration as end:
+                    gathering: Gathering = end.value
+                    break
+                yield writing.take(piece)
         gathering.check()
-        return Answer(
-            text=gathering.text,
-            sources=cited_sources(gathering.text, usable_passages(question)),
-            confidence=question.confidence,
-            retriever_type=RETRIEVER_TYPE,
-            usage=gathering.usage,
-            provider=self.provider,
-            model=self.name,
-        )
+        yield writing.finish()
+        answer = writing.answer(RETRIEVER_TYPE)
+        return dataclasses.replace(answer, usage=gathering.usage, provider=self.provider, model=self.name)

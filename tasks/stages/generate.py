@@ -40,8 +40,11 @@ def generate(run: StageRun) -> Outcome:
         "refused": answer.refused,
         "usage": _usage(run, answer),
         "follow_ups": list(answer.follow_ups),
+        "checks": answer.checks,
     }
     data = {"sources": len(answer.sources), "confidence": output["confidence"], "refused": answer.refused}
+    if answer.checks is not None:
+        data["checks"] = answer.checks
     return Outcome(output, [Ending(SPAN, data)], "save")
 
 

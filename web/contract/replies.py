@@ -72,6 +72,7 @@ _ANSWER: dict[str, Schema] = {
     "recommended_follow_up_questions": many(thing(question=TEXT, relevance_score=NUMBER)),
     "trace_id": TEXT,
     "refused": FLAG,
+    "checks": maybe(OBJECT),
 }
 ANSWER = thing(answer=TEXT, confidence=NUMBER, retriever_type=TEXT, warnings=_WARNINGS, **_ANSWER)
 ACCEPTED = thing(session_id=SESSION_ID, message_id=TEXT, status=one_of(["accepted"]), warnings=_WARNINGS)
