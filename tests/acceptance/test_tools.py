@@ -125,7 +125,14 @@ def test_every_tool_ends_once_whatever_happens_to_it(stack: Stack) -> None:
 
 
 @pytest.fixture(scope="module")
-def model(stack: Stack) -> Iterator[StandIn]:
+def second() -> Iterator[StandIn]:
+    """The endpoint behind the first one."""
+    with StandIn() as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(scope="module")
+def model(stack: Stack, second: StandIn) -> Iterator[StandIn]:
     """A model that chooses the tools from now on, and writes the answers."""
     with StandIn() as stand_in:
         # With its threads that hang, it would not go when it is asked to.
@@ -137,6 +144,9 @@ def model(stack: Stack) -> Iterator[StandIn]:
             "planning",
             OPENAI_BASE_URL=stand_in.base_url,
             OPENAI_MODEL=stand_in.model,
+            SPANFEED_LLM_SECOND_BASE_URL=second.base_url,
+            SPANFEED_LLM_SECOND_MODEL="behind",
+            SPANFEED_LLM_REST_SECONDS="0",
             SPANFEED_PLANNER="model",
             SPANFEED_COLLECTIONS_PATH=str(about),
             SPANFEED_LLM_INPUT_PRICE_PER_MILLION="1000000",
@@ -176,3 +186,23 @@ def test_the_rules_choose_where_the_model_does_not(stack: Stack, model: StandIn)
     ]
     assert thinking[1]["event_data"] == {"planner": "rules", "reason": "no_call"}
     assert {event["event_data"]["collection"] for event in _of_tools(events)} == {"docs", "hr"}
+
+
+def test_another_model_is_asked_before_the_eyes_of_the_user(stack: Stack, model: StandIn, second: StandIn) -> None:
+    """Without this a user would lose the answer to one endpoint, or wait without knowing why."""
+    model.script(fail_first=9, fail_status=503)
+    second.script(words=["The ", "zebra ", "Quillon ", "eats ", "seven ", "turnips ", "[1]", " [8]."])
+    answer, events = _asked(stack, "What does the zebra Quillon eat?")
+    assert answer["answer"] == "The zebra Quillon eats seven turnips [1]."
+    assert answer["confidence"] > 0.7
+    assert (answer["checks"]["supported"], answer["checks"]["citations_removed"]) == (1, 1)
+    told = [event for event in events if (event["event_data"] or {}).get("fallback")]
+    assert [event["event_type"] for event in told] == ["agent_thinking", "response_generation"]
+    assert {event["user_message"] for event in told} == {"🔁 Asking another model..."}
+    for event in told:
+        wanted = {"fallback": True, "from": "stand-in", "to": "behind", "error": "TransientFault"}
+        assert event["event_data"] == wanted
+    ended = events[-3]
+    assert (ended["event_type"], ended["event_status"]) == ("response_generation", "completed")
+    assert ended["metadata"]["attributes"]["gen_ai.request.model"] == "behind"
+    assert ended["event_data"]["checks"] == answer["checks"]

@@ -159,3 +159,12 @@ def test_a_collector_that_is_away_holds_nobody_up(valkey_bus: Bus, monkeypatch: 
     assert time.monotonic() - started < 2
     export.close()
     assert time.monotonic() - started < 15
+
+
+def test_the_span_of_a_tool_of_ones_own(otlp: OtlpPart, valkey_bus: Bus) -> None:
+    """Without this a developer's tool would be missing in the trace, or stand there twice when it is a plain span."""
+    rows = [row for row in rows_of(_failed_run(valkey_bus)) if row.event_type == "tool_search_documents"]
+    own = [msgspec.structs.replace(row, event_type="tool_opening_hours") for row in rows]
+    plain = [msgspec.structs.replace(row, event_type="tool_look_up", attempt=None) for row in rows]
+    told(exporting(otlp), own, plain)
+    assert {span.name for span in otlp.spans(TRACE_ID).values()} == {"tool_opening_hours"}
