@@ -115,6 +115,9 @@ class Planner:
             if tool is None or one.arguments is None:
                 continue
             arguments = _known(tool, one.arguments)
+            if "collection" in tool.parameters and len(asking.collections) == 1:
+                # Where there is no choice a model often names none, and a message may be meant for one collection only.
+                arguments = {"collection": next(iter(asking.collections)), **arguments}
             if not _fits(_schema(tool, list(asking.collections)), arguments):
                 continue
             call = call_of(tool.name, arguments)

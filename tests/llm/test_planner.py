@@ -130,6 +130,13 @@ def test_what_is_chosen_is_bounded(stand_in: StandIn, planner: Planner) -> None:
     assert [call.query for call in planner.choose(asking(), never).calls] == ["q0", "q1", "q2", "q3"]
 
 
+def test_a_single_collection_need_not_be_named(stand_in: StandIn, planner: Planner) -> None:
+    """Without this a message for one collection would be counted in all, or not be searched for."""
+    stand_in.script(calls=[{"name": "search_documents", "arguments": {"query": "q"}}, CALLS[2]])
+    calls = planner.choose(asking(collections={"hr": ""}), never).calls
+    assert calls == (Call("hr", "q"), Call("hr", "", "collection_stats"))
+
+
 def test_an_endpoint_that_refuses_a_temperature(stand_in: StandIn, planner: Planner) -> None:
     """Without this a model that reasons would never choose, since it takes no temperature."""
     refusal = '{"error": {"message": "Unsupported value: temperature"}}'
