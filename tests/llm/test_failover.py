@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -29,12 +30,12 @@ def pair() -> Iterator[tuple[StandIn, StandIn]]:
         yield first, second
 
 
-def _author(pair: tuple[StandIn, StandIn], first_token_seconds: float) -> FailoverModel:
+def _author(pair: tuple[StandIn, StandIn], first_token_seconds: float, second_seconds: float = 10.0) -> FailoverModel:
     for stand_in, words in zip(pair, (FIRST, SECOND), strict=True):
         stand_in.forget()
         stand_in.script(words=words)
     first = OpenAIModel(pair[0].base_url, "", "a", 10.0, 10.0, first_token_seconds)
-    return FailoverModel([first, OpenAIModel(pair[1].base_url, "", "b", 10.0, 10.0, 10.0)], 60.0)
+    return FailoverModel([first, OpenAIModel(pair[1].base_url, "", "b", 10.0, 10.0, second_seconds)], 60.0)
 
 
 @pytest.fixture
@@ -74,7 +75,10 @@ def ask(model: FailoverModel, asked: Question | None = None) -> Told:
 def test_the_other_one_answers(pair: tuple[StandIn, StandIn], hasty: FailoverModel, script: dict[str, Any]) -> None:
     """Without this a user would lose the answer to an endpoint that is down, though another one is there."""
     pair[0].script(**script)
+    began = time.monotonic()
     told = ask(hasty)
+    # Without the timeout of the first token it takes the stall timeout, 10 s.
+    assert time.monotonic() - began < 8.0
     assert told.text == "".join(SECOND)
     assert told.answer is not None
     assert (told.answer.provider, told.answer.model) == ("openai", "b")
@@ -91,8 +95,9 @@ def test_the_first_one_is_preferred(pair: tuple[StandIn, StandIn], both: Failove
     assert pair[1].requests == []
 
 
-def test_a_slow_second_is_waited_for(pair: tuple[StandIn, StandIn], hasty: FailoverModel) -> None:
+def test_a_slow_second_is_waited_for(pair: tuple[StandIn, StandIn]) -> None:
     """Without this an answer would be lost where both are slow to begin, but well."""
+    hasty = _author(pair, 0.3, 0.3)
     pair[0].script(silent=True)
     pair[1].script(words=SECOND, step=True)
     stream = hasty.stream(question(), never)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -24,6 +25,7 @@ CALLS: list[dict[str, Any]] = [
     {"name": "search_documents", "arguments": {"collection": "docs", "query": "leave"}},
     {"name": "collection_stats", "arguments": {}},
 ]
+THOUGHT = 'data: {"choices": [{"delta": {"reasoning": "hm"}}]}\n\n'
 CHOSEN = (Call("hr", "How long is the leave?"), Call("docs", "leave"), Call("", "", "collection_stats"))
 
 
@@ -115,11 +117,14 @@ def test_why_the_rules_must_choose(stand_in: StandIn, planner: Planner, script: 
     assert (chosen.calls, chosen.why_not) == ((), why_not)
 
 
-@pytest.mark.parametrize("script", [{"silent": True}, {"calls": CALLS, "raw": [": hm\n\n"] * 50, "pace_seconds": 0.1}])
+@pytest.mark.parametrize("script", [{"silent": True}, {"raw": [THOUGHT] * 300, "pace_seconds": 0.1}])
 def test_time_is_limited(stand_in: StandIn, script: dict[str, Any]) -> None:
     """Without this a user would wait for a model that thinks, or only says that it lives, and not for the documents."""
     stand_in.script(**script)
+    began = time.monotonic()
     assert _planner(stand_in, 0.4).choose(asking(), never) == Chosen(why_not="timeout")
+    # What the endpoint would say takes 30 s.
+    assert time.monotonic() - began < 10.0
     stand_in.wait_until_idle()
 
 
