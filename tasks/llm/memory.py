@@ -38,6 +38,9 @@ def remembered(turns: Sequence[Turn], limit_tokens: int) -> tuple[list[dict[str,
         if room < 0:
             break
         kept.insert(0, message)
+    # Some endpoints refuse a conversation that does not begin with its user.
+    while kept and kept[0]["role"] == "assistant":
+        del kept[0]
     older = said[: len(said) - len(kept)]
     return kept, _summary([one["content"] for one in older if one["role"] == "user"], limit_tokens)
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from pipeline.errors import RetrievalFailed, StoreUnavailable
-from pipeline.store.document_index import Index
-from pipeline.store.documents import Document
+from pipeline.store.documents import Document, Listed
 from pipeline.tracing import report_progress
 from tasks.rag.retriever import Passage
 from tasks.resources import document_index, retriever
@@ -32,7 +31,7 @@ def extract_text(run: ToolRun, collection: str, document: str, about: str = "") 
     """At most `extract_limit_characters` of the document, in its order. Raises RetrievalFailed."""
     try:
         index = document_index(run.settings)
-        path = _path(index, collection, document)
+        path = _path(index.documents(collection), document)
         read = index.document(collection, path) if path else None
     except StoreUnavailable as error:
         raise RetrievalFailed(str(error)) from error
@@ -44,10 +43,9 @@ def extract_text(run: ToolRun, collection: str, document: str, about: str = "") 
     return Gave(passages, 1.0 if passages else 0.0, data={"count": len(passages)})
 
 
-def _path(index: Index, collection: str, name: str) -> str | None:
+def _path(listed: Sequence[Listed], name: str) -> str | None:
     """The document that is meant: the path itself, else the file's name, else the title."""
     wanted = name.strip().casefold()
-    listed = index.documents(collection)
     for key in (
         [(found.path.casefold(), found.path) for found in listed],
         [(found.path.rpartition("/")[2].casefold(), found.path) for found in listed],

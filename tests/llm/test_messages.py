@@ -125,6 +125,14 @@ def test_what_does_not_fit_is_remembered_by_its_questions() -> None:
     assert remembered([Turn("user", "y" * 900)] * 12, 10) == ([], "")
 
 
+def test_what_is_remembered_begins_with_the_user() -> None:
+    """A user of an endpoint that wants it so would get no answer in a long conversation."""
+    turns = [Turn("user", "Where?"), Turn("assistant", "Here.")] * 8 + [Turn("user", "And now?")]
+    kept, summary = remembered(turns, 1_000)
+    assert [message["role"] for message in kept] == ["user", "assistant"] * 4 + ["user"]
+    assert summary == " | ".join(["Where?"] * 4)
+
+
 def test_the_same_question_gives_the_same_messages() -> None:
     """A second attempt would ask something else than the first."""
     assert build_messages(question()) == build_messages(question())
