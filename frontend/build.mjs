@@ -52,6 +52,7 @@ await build({
   mangleProps: /^_/,
 });
 await copyFile(join(here, "..", "LICENSE"), join(dist, "LICENSE"));
+await copyFile(join(here, "react", "timeline.css"), join(dist, "timeline.css"));
 // Who only serves the page has no compiler.
 const compiler = join(here, "node_modules", "typescript", "bin", "tsc");
 if (existsSync(compiler)) {

@@ -94,7 +94,8 @@ class LiveFeed implements Feed {
     this._reader = new Reader(_options.after ?? 0, _options.epoch ?? null, clock, {
       fetchPage: (query, signal) => this._api.events(_options.sessionId, query, signal),
       onEvent: (event) => {
-        this._time.heard(event.timestamp);
+        // What polls bring first happened long ago, and says nothing of the time now.
+        if (this._ladder.transport) this._time.heard(event.timestamp);
         this._tally.event(event.id);
         this._emitter.emit("event", event);
       },

@@ -7,3 +7,4 @@ export { SSEEventManager, type SSEOptions, type SSEStats, sseEventManager } from
 export { type SSEContextValue, SSEProvider, type SSEProviderProps, useSSE } from "./provider";
 export { type ChatRun, type ChatRunOptions, useChatRun } from "./run";
 export type { FeedOptions } from "./shared";
+export { StageTimeline, type StageTimelineProps, type TimelinePart, type TimelineTexts } from "./timeline";

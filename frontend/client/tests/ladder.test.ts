@@ -365,3 +365,16 @@ test("the statistics say how the connection fares", async () => {
   feed.close();
   assert.equal(feed.getConnectionState(), "closed");
 });
+
+test("what polls bring first is history, and does not set the clock back", async () => {
+  const { feed, clock, server } = await bench({ transports: ["poll"] });
+  const ago = (ms: number) => ({ timestamp: new Date(clock.now() - ms).toISOString() });
+  server.waits = true;
+  server.log.push(event(1, "message_received", "started", ago(30_000)));
+  await clock.pass(0);
+  assert.equal(feed.getSnapshot().lastId, 1);
+  assert.equal(feed.getSnapshot().clockOffsetMs, 0, "else what began then would look as if it had begun now");
+  await server.add(event(2, "agent_thinking", "started", ago(5_000)));
+  assert.equal(feed.getSnapshot().clockOffsetMs, -5_000, "what is told live tells the time");
+  feed.close();
+});
