@@ -1,8 +1,10 @@
 // Runs one visitor's chat: session, history, feed, questions, records. The page only draws its snapshot.
-import { type Api, type ConnectOptions, type Feed, type FeedSnapshot, HttpError, type Message } from "../client";
+import { type ConnectOptions, type Feed, type FeedSnapshot, HttpError, type Message } from "../client";
 import { backoffMs } from "../client/backoff";
 import { Alarm, type Clock } from "../client/clock";
+import type { PageApi, Rating } from "./api";
 import { Conversation } from "./conversation";
+import type { Held } from "./lists";
 import { type Problem, problemOf } from "./problem";
 import { Sessions } from "./session";
 import type { Memory } from "./storage";
@@ -19,7 +21,7 @@ export interface ChatSnapshot {
 }
 
 export interface ChatParts {
-  api: Api;
+  api: PageApi;
   memory: Memory;
   clock: Clock;
   random: () => number;
@@ -69,6 +71,46 @@ export class Chat {
   startAnew(): void {
     void this.begin(() => this.sessions.open(), this.conversation === null);
   }
+
+  /** Leaves this conversation for another one; for a new one where the server does not let this browser in again. */
+  open(sessionId: string): void {
+    if (sessionId === this.conversation?.sessionId) return;
+    this.parts.memory.session = sessionId;
+    void this.begin(() => Promise.resolve(sessionId), this.conversation === null);
+  }
+
+  /** The conversations held in this browser, the last one first. */
+  held(): Held[] {
+    return this.parts.memory.lists.held();
+  }
+
+  /** Deletes a conversation on the server and from the list; gives the problem that kept it from being deleted. */
+  async remove(sessionId: string): Promise<Problem | null> {
+    try {
+      await this.parts.api.remove(sessionId);
+    } catch (error) {
+      const problem = problemOf(error);
+      if (problem.status !== 404) return problem;
+    }
+    this.parts.memory.lists.drop(sessionId);
+    if (sessionId === this.conversation?.sessionId) this.startAnew();
+    this.changed();
+    return null;
+  }
+
+  /** Tells the server what the reader thinks of an answer; gives the problem that kept it from being told. */
+  readonly rate = async (messageId: string, rating: Rating): Promise<Problem | null> => {
+    if (!this.conversation) return null;
+    try {
+      await this.parts.api.rate(this.conversation.sessionId, messageId, rating);
+    } catch (error) {
+      return problemOf(error);
+    }
+    this.parts.memory.lists.rememberOpinion(messageId, rating);
+    return null;
+  };
+
+  readonly opinion = (messageId: string): Rating | null => this.parts.memory.lists.opinion(messageId);
 
   dismissProblem(): void {
     if (this.problem === null) return;
@@ -140,10 +182,11 @@ export class Chat {
 
   private async enter(find: () => Promise<string>, life: number): Promise<void> {
     let sessionId = await find();
-    let history = await this.open(sessionId);
+    let history = await this.read(sessionId);
     if (!history) {
+      this.parts.memory.lists.drop(sessionId);
       sessionId = await this.sessions.replace(sessionId);
-      history = await this.open(sessionId);
+      history = await this.read(sessionId);
     }
     if (!history) throw new HttpError(401, "");
     if (life !== this.life) return;
@@ -155,7 +198,7 @@ export class Chat {
   }
 
   /** The turns of a session; null when this browser may not read it. */
-  private async open(sessionId: string): Promise<Turn[] | null> {
+  private async read(sessionId: string): Promise<Turn[] | null> {
     if (!this.parts.memory.hasSpoken(sessionId)) return [];
     try {
       return await Conversation.load(this.parts.api, sessionId);

@@ -36,7 +36,7 @@ export class Conversation {
     private readonly handlers: ConversationHandlers,
   ) {
     const told = new Set(history.map((turn) => turn.messageId));
-    if (history.length > 0) parts.memory.rememberSpoken(sessionId);
+    if (history.length > 0) this.listed(history[0]?.question ?? "", history.at(-1)?.askedAt ?? 0);
     parts.memory.forgetAsked(new Set(history.flatMap((turn) => (turn.outcome ? [turn.messageId] : []))));
     this.turns = [...history, ...parts.memory.asked(sessionId).filter((turn) => !told.has(turn.messageId))];
     this.records = new Records(parts.api, sessionId, parts.clock, {
@@ -98,7 +98,7 @@ export class Conversation {
     try {
       const { message_id } = await send();
       const bound = { ...turn, messageId: message_id, recorded: true };
-      this.parts.memory.rememberSpoken(this.sessionId);
+      this.listed(turn.question ?? "", turn.askedAt ?? 0);
       this.parts.memory.rememberAsked(this.sessionId, bound);
       this.heardAt.set(message_id, this.parts.clock.now());
       const others = this.turns.filter((other) => other.messageId !== message_id);
@@ -109,6 +109,11 @@ export class Conversation {
       this.feed.wake();
       this.listen();
     }
+  }
+
+  private listed(title: string, askedAt: number): void {
+    this.parts.memory.rememberSpoken(this.sessionId);
+    this.parts.memory.lists.hold({ sessionId: this.sessionId, title, askedAt });
   }
 
   close(): void {

@@ -1,7 +1,8 @@
 // Starts the page.
 import { createRoot } from "react-dom/client";
-import { connect, createApi } from "../client";
+import { connect } from "../client";
 import { systemClock } from "../client/clock";
+import { createPageApi } from "./api";
 import { Chat } from "./chat";
 import { browserMemory } from "./storage";
 import "./style/main.css";
@@ -16,7 +17,7 @@ function soon(run: () => void): void {
 }
 
 const memory = browserMemory();
-const chat = new Chat({ api: createApi(), memory, clock: systemClock, random: Math.random, connect, soon });
+const chat = new Chat({ api: createPageApi(), memory, clock: systemClock, random: Math.random, connect, soon });
 const root = document.getElementById("root");
 
 if (root) {

@@ -3,17 +3,20 @@ import type { Problem } from "./problem";
 import type { Texts } from "./texts";
 import type { Deed } from "./turns";
 
-export function refusal(deed: Deed, { status, detail, retryAfterMs }: Problem, t: Texts): string {
+/** What a button does: a card's deed, or giving an opinion or deleting a conversation. */
+export type Wanted = Deed | "rate" | "remove";
+
+export function refusal(deed: Wanted, { status, detail, retryAfterMs }: Problem, t: Texts): string {
   const wait = retryAfterMs ? t.retryIn(Math.ceil(retryAfterMs / 1000)) : "";
   return `${sentence(deed, status, t) ?? (detail || t.refused)} ${wait}`.trim();
 }
 
-function sentence(deed: Deed, status: number, t: Texts): string | null {
+function sentence(deed: Wanted, status: number, t: Texts): string | null {
   switch (status) {
     case 0:
       return t.unreachable;
     case 409:
-      return deed === "stop" ? t.notStopped : t.notRetried;
+      return deed === "stop" ? t.notStopped : deed === "retry" ? t.notRetried : null;
     case 429:
       return t.tooMany;
     case 503:

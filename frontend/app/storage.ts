@@ -1,4 +1,5 @@
 // What the browser remembers between two loads of the page; without storage it remembers until the page is closed.
+import { type Box, Lists, readList } from "./lists";
 import { newTurn, type Turn } from "./turns";
 
 export interface Store {
@@ -10,6 +11,7 @@ const SESSION = "spanfeed.session";
 const LANGUAGE = "spanfeed.language";
 const ASKED = "spanfeed.asked";
 const SPOKEN = "spanfeed.spoken";
+const DRAFT = "spanfeed.draft";
 const MAX_ASKED = 20;
 
 interface Asked {
@@ -20,34 +22,48 @@ interface Asked {
   retryOf?: string | null;
 }
 
-export class Memory {
+export class Memory implements Box {
+  readonly lists = new Lists(this);
   private readonly fallback = new Map<string, string>();
 
-  constructor(private readonly store: Store | null) {}
+  /** `tab` forgets when its tab is closed: what is written in two tabs at once must not be mixed. */
+  constructor(
+    private readonly store: Store | null,
+    private readonly tab: Store | null = null,
+  ) {}
 
   get session(): string | null {
-    return this.get(SESSION) || null;
+    return this.read(SESSION) || null;
   }
 
   set session(id: string | null) {
-    this.set(SESSION, id ?? "");
+    this.write(SESSION, id ?? "");
   }
 
   get language(): string | null {
-    return this.get(LANGUAGE);
+    return this.read(LANGUAGE);
   }
 
   set language(language: string | null) {
-    this.set(LANGUAGE, language ?? "");
+    this.write(LANGUAGE, language ?? "");
+  }
+
+  /** What has been written, and not been sent yet. */
+  get draft(): string {
+    return this.read(DRAFT, this.tab) ?? "";
+  }
+
+  set draft(text: string) {
+    this.write(DRAFT, text, this.tab);
   }
 
   /** Whether anything was said in the session: one in which nothing was has no history to ask for. */
   hasSpoken(sessionId: string): boolean {
-    return this.get(SPOKEN) === sessionId;
+    return this.read(SPOKEN) === sessionId || this.lists.held().some((one) => one.sessionId === sessionId);
   }
 
   rememberSpoken(sessionId: string): void {
-    if (!this.hasSpoken(sessionId)) this.set(SPOKEN, sessionId);
+    if (!this.hasSpoken(sessionId)) this.write(SPOKEN, sessionId);
   }
 
   /** Questions under way, which the server's history may not hold before they are answered. */
@@ -72,30 +88,25 @@ export class Memory {
   }
 
   private askedList(): Asked[] {
-    try {
-      const list: unknown = JSON.parse(this.get(ASKED) ?? "[]");
-      return Array.isArray(list) ? list.filter(isAsked) : [];
-    } catch {
-      return [];
-    }
+    return readList(this.read(ASKED), isAsked);
   }
 
   private setAsked(list: readonly Asked[]): void {
-    this.set(ASKED, JSON.stringify(list));
+    this.write(ASKED, JSON.stringify(list));
   }
 
-  private get(key: string): string | null {
+  read(key: string, store = this.store): string | null {
     try {
-      return this.store ? this.store.getItem(key) : (this.fallback.get(key) ?? null);
+      return store ? store.getItem(key) : (this.fallback.get(key) ?? null);
     } catch {
       return this.fallback.get(key) ?? null;
     }
   }
 
-  private set(key: string, value: string): void {
+  write(key: string, value: string, store = this.store): void {
     this.fallback.set(key, value);
     try {
-      this.store?.setItem(key, value);
+      store?.setItem(key, value);
     } catch {
       // Storage is full or forbidden: the fallback has it.
     }
@@ -109,7 +120,7 @@ function isAsked(item: unknown): item is Asked {
 
 export function browserMemory(): Memory {
   try {
-    return new Memory(window.localStorage);
+    return new Memory(window.localStorage, window.sessionStorage);
   } catch {
     return new Memory(null);
   }

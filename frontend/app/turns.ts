@@ -14,6 +14,8 @@ export interface Outcome {
   errorMessage: string | null;
   /** The documents do not hold the answer, and it says so. */
   refused: boolean;
+  /** How long it took by the server's record; null where only the feed may know. */
+  tookMs: number | null;
 }
 
 /** What a reader can ask for on a card. */
@@ -67,6 +69,7 @@ export function outcomeOf(record: Record): Outcome | null {
     reason: record.reason ?? (status === "cancelled" ? "cancelled" : null),
     errorMessage: record.error_message ?? null,
     refused: record.refused ?? false,
+    tookMs: null,
   };
 }
 
@@ -80,6 +83,7 @@ export const noRecord: Outcome = {
   reason: "missing",
   errorMessage: null,
   refused: false,
+  tookMs: null,
 };
 
 export function fromHistory(messages: readonly HistoryMessage[]): Turn[] {
@@ -108,7 +112,9 @@ function answer(turns: Turn[], message: HistoryMessage): void {
   const at = byId >= 0 ? byId : turns.findLastIndex((turn) => turn.outcome === null);
   const turn = turns[at];
   const outcome = outcomeOf({ ...message.metadata, answer: message.content });
-  if (turn && outcome) turns[at] = { ...turn, outcome, old: true };
+  if (!turn || !outcome) return;
+  const took = Date.parse(message.timestamp) - (turn.askedAt ?? Number.NaN);
+  turns[at] = { ...turn, outcome: { ...outcome, tookMs: took >= 0 ? took : null }, old: true };
 }
 
 /** The server's history, with what this page already knows better, and what only this page knows at the end. */

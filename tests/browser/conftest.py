@@ -38,14 +38,14 @@ def browser() -> Iterator[Browser]:
         launched.close()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def model() -> Iterator[StandIn]:
     """A model whose words come when the test says so."""
     with StandIn() as stand_in:
         yield stand_in
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, model: StandIn) -> Iterator[Stack]:
     """One Spanfeed for all of these tests."""
     if not CLIENT.exists():

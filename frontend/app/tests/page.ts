@@ -1,6 +1,7 @@
 // A chat with a server made of plain data, for the tests beside it.
-import { type Api, connect, createApi, type FeedEvent } from "../../client";
+import { connect, type FeedEvent } from "../../client";
 import { FakeClock, FakeSocket, settle } from "../../client/tests/fakes";
+import { createPageApi } from "../api";
 import { Chat } from "../chat";
 import { Memory } from "../storage";
 
@@ -65,7 +66,7 @@ export async function openPage(site = new FakeSite(), store = new MapStore(), en
   FakeSocket.all = [];
   const clock = new FakeClock();
   const baseUrl = "http://host";
-  const api: Api = createApi({ baseUrl, fetch: site.fetch });
+  const api = createPageApi({ baseUrl, fetch: site.fetch });
   const chat = new Chat({
     api,
     memory: new Memory(store),

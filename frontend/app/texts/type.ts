@@ -6,6 +6,12 @@ export interface Texts {
   emptyText: string;
   language: string;
   newConversation: string;
+  conversations: string;
+  noConversations: string;
+  deleteConversation(title: string): string;
+  deleteSure: string;
+  untitled: string;
+  close: string;
   conversation: string;
   question: string;
   placeholder: string;
@@ -24,9 +30,12 @@ export interface Texts {
   steps: string;
   attempt(number: number): string;
   found(count: number): string;
+  waited(time: string): string;
+  fromSources(count: number): string;
   reasons: Readonly<Record<string, string>>;
   sources: string;
   source(number: number): string;
+  openDocument: string;
   quoted: string;
   partial: string;
   stoppedPartial: string;
@@ -34,6 +43,10 @@ export interface Texts {
   stop: string;
   stopping: string;
   retry: string;
+  copyAnswer: string;
+  helpful: string;
+  notHelpful: string;
+  thanks: string;
   notStopped: string;
   notRetried: string;
   tooMany: string;

@@ -72,8 +72,11 @@ function Citation({ number, numbers, id }: { number: number; numbers: ReadonlySe
   );
 }
 
+/** Opens the passage, and takes the keyboard there. */
 function jumpTo(id: string): void {
-  const target = document.getElementById(id);
-  target?.scrollIntoView({ block: "center" });
-  target?.focus({ preventScroll: true });
+  const passage = document.getElementById(id);
+  if (!(passage instanceof HTMLDetailsElement)) return;
+  passage.open = true;
+  passage.scrollIntoView({ block: "center" });
+  passage.querySelector("summary")?.focus({ preventScroll: true });
 }

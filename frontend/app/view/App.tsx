@@ -4,7 +4,8 @@ import type { Chat } from "../chat";
 import type { Memory } from "../storage";
 import { chooseLanguage, type Language } from "../texts";
 import { Composer } from "./Composer";
-import { Connection } from "./Connection";
+import { Connection, useConnectionNews } from "./Connection";
+import { Conversations } from "./Conversations";
 import { Header } from "./Header";
 import { LanguageContext, useLocale } from "./locale";
 import { Mark } from "./icons";
@@ -24,7 +25,7 @@ export function App({ chat, memory }: { chat: Chat; memory: Memory }) {
   };
   return (
     <LanguageContext value={language}>
-      <Page chat={chat} language={language} onLanguage={choose} />
+      <Page chat={chat} memory={memory} language={language} onLanguage={choose} />
     </LanguageContext>
   );
 }
@@ -33,11 +34,12 @@ const SETTLED_MS = 1_000;
 
 interface PageProps {
   chat: Chat;
+  memory: Memory;
   language: Language;
   onLanguage(language: Language): void;
 }
 
-function Page({ chat, language, onLanguage }: PageProps) {
+function Page({ chat, memory, language, onLanguage }: PageProps) {
   const { t } = useLocale();
   const { turns, feed, lostAt, sending, problem, sessionId } = useSyncExternalStore(chat.subscribe, chat.getSnapshot);
   const message = (turn: (typeof turns)[number]) =>
@@ -47,6 +49,13 @@ function Page({ chat, language, onLanguage }: PageProps) {
   const live = useSteady(working, SETTLED_MS);
   const retried = useMemo(() => new Set(turns.map((turn) => turn.retryOf)), [turns]);
   const clockOffsetMs = feed?.clockOffsetMs ?? 0;
+  const [listed, setListed] = useState(false);
+  const news = useConnectionNews({
+    status: feed?.status ?? null,
+    lostAt,
+    busAway: feed?.busAway ?? false,
+    caughtUp: feed?.caughtUp ?? 0,
+  });
   useFollow(turns.length);
   return (
     <div
@@ -55,13 +64,9 @@ function Page({ chat, language, onLanguage }: PageProps) {
       data-transport={feed?.transport ?? undefined}
       data-session={sessionId ?? undefined}
     >
-      <Header onLanguage={onLanguage} onNew={() => chat.startAnew()} />
-      <Connection
-        status={feed?.status ?? null}
-        lostAt={lostAt}
-        busAway={feed?.busAway ?? false}
-        caughtUp={feed?.caughtUp ?? 0}
-      />
+      <Header onLanguage={onLanguage} onNew={() => chat.startAnew()} onList={() => setListed(true)} />
+      <Conversations open={listed} chat={chat} sessionId={sessionId} onClose={() => setListed(false)} />
+      <Connection news={news} />
       <main className="conversation" aria-label={t.conversation}>
         {sessionId !== null && turns.length === 0 && <Welcome />}
         {turns.map((turn) => (
@@ -74,11 +79,14 @@ function Page({ chat, language, onLanguage }: PageProps) {
             retried={turn.messageId !== null && retried.has(turn.messageId)}
             onStop={chat.stop}
             onRetry={chat.tryAgain}
+            onRate={chat.rate}
+            opinion={chat.opinion}
           />
         ))}
       </main>
-      <Status turns={turns} message={message} clockOffsetMs={clockOffsetMs} live={live} />
+      <Status turns={turns} message={message} clockOffsetMs={clockOffsetMs} live={live} connection={news?.text ?? null} />
       <Composer
+        memory={memory}
         sending={sending}
         problem={problem}
         onAsk={(question) => chat.ask(question, language)}

@@ -1,11 +1,13 @@
 // Where the question is written; a refusal is said here, and the draft stays.
-import { type KeyboardEvent, useRef, useState } from "react";
+import { type KeyboardEvent, useEffect, useRef, useState } from "react";
 import type { Problem } from "../problem";
+import type { Memory } from "../storage";
 import type { Texts } from "../texts";
 import { Arrow } from "./icons";
 import { useLocale } from "./locale";
 
 interface ComposerProps {
+  memory: Memory;
   sending: boolean;
   problem: Problem | null;
   onAsk(question: string): Promise<boolean>;
@@ -14,15 +16,15 @@ interface ComposerProps {
 
 const MAX_ROWS = 8;
 
-export function Composer({ sending, problem, onAsk, onType }: ComposerProps) {
+export function Composer({ memory, sending, problem, onAsk, onType }: ComposerProps) {
   const { t } = useLocale();
-  const [draft, setDraft] = useState("");
+  const [draft, setDraft] = useDraft(memory);
   const input = useRef<HTMLTextAreaElement>(null);
 
   const send = async () => {
     const question = draft.trim();
     if (!question || sending) return;
-    setDraft("");
+    setDraft(() => "");
     input.current?.focus();
     const accepted = await onAsk(question);
     if (!accepted) setDraft((since) => (since ? `${question}\n${since}` : question));
@@ -58,7 +60,8 @@ export function Composer({ sending, problem, onAsk, onType }: ComposerProps) {
           aria-describedby="question-hint"
           autoFocus
           onChange={(event) => {
-            setDraft(event.target.value);
+            const { value } = event.target;
+            setDraft(() => value);
             onType();
           }}
           onKeyDown={onKeyDown}
@@ -73,6 +76,15 @@ export function Composer({ sending, problem, onAsk, onType }: ComposerProps) {
       </p>
     </form>
   );
+}
+
+/** A reload loses nothing that has been written. */
+function useDraft(memory: Memory): [string, (change: (before: string) => string) => void] {
+  const [draft, setDraft] = useState(() => memory.draft);
+  useEffect(() => {
+    memory.draft = draft;
+  }, [memory, draft]);
+  return [draft, setDraft];
 }
 
 function problemText({ status, detail, retryAfterMs }: Problem, kept: boolean, t: Texts): string {

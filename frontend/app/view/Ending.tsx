@@ -1,8 +1,8 @@
 // Why there is no whole answer, in plain words; after a failure with the id to give to whoever can help.
-import { useState } from "react";
 import type { Message, MessageState } from "../../client";
 import { splitSentence } from "../sentence";
 import type { Turn } from "../turns";
+import { useCopy } from "./copy";
 import { useLocale } from "./locale";
 
 interface EndingProps {
@@ -29,20 +29,12 @@ export function Ending({ turn, message, state }: EndingProps) {
 
 function MessageId({ id }: { id: string }) {
   const { t } = useLocale();
-  const [copied, setCopied] = useState(false);
-  const copy = async () => {
-    try {
-      await navigator.clipboard.writeText(id);
-      setCopied(true);
-    } catch {
-      setCopied(false);
-    }
-  };
+  const [copied, copy] = useCopy(id);
   return (
     <p className="message-id">
       {t.messageId} <code>{id}</code>
-      {"clipboard" in navigator && (
-        <button type="button" className="small" onClick={() => void copy()}>
+      {copy && (
+        <button type="button" className="small" onClick={copy}>
           {copied ? t.copied : t.copy}
         </button>
       )}

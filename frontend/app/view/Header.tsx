@@ -1,14 +1,15 @@
-// The head of the page: its name, a new conversation, the language.
+// The head of the page: its name, the conversations, a new one, the language.
 import { isLanguage, type Language, languages } from "../texts";
-import { Mark, Plus } from "./icons";
+import { List, Mark, Plus } from "./icons";
 import { useLocale } from "./locale";
 
 interface HeaderProps {
   onLanguage(language: Language): void;
   onNew(): void;
+  onList(): void;
 }
 
-export function Header({ onLanguage, onNew }: HeaderProps) {
+export function Header({ onLanguage, onNew, onList }: HeaderProps) {
   const { language, t } = useLocale();
   return (
     <header className="header">
@@ -16,6 +17,10 @@ export function Header({ onLanguage, onNew }: HeaderProps) {
         <Mark />
         {t.title}
       </h1>
+      <button type="button" className="quiet" data-testid="conversations" aria-haspopup="dialog" onClick={onList}>
+        <List />
+        <span>{t.conversations}</span>
+      </button>
       <button type="button" className="quiet" data-testid="new" onClick={onNew}>
         <Plus />
         <span>{t.newConversation}</span>

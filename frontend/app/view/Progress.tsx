@@ -1,14 +1,17 @@
 // What an answer card says about its work: one line, and the stages behind it.
-import { type ReactNode, useMemo, useState } from "react";
+import { type ReactNode, useMemo } from "react";
 import { elapsedMs, type Message, type MessageState, stageTree } from "../../client";
 import { formatDuration, formatRunning } from "../duration";
 import { splitSentence } from "../sentence";
+import type { Outcome } from "../turns";
+import { useClosingOnce } from "./closing";
 import { Check, Chevron, Cross, Square } from "./icons";
 import { useLocale } from "./locale";
 import { StageList } from "./StageList";
 
 interface ProgressProps {
   message: Message | undefined;
+  outcome: Outcome | null;
   state: MessageState;
   waitedMs: number | null;
   /** The server's time now. */
@@ -16,24 +19,24 @@ interface ProgressProps {
   startsOpen: boolean;
 }
 
-export function Progress({ message, state, waitedMs, now, startsOpen }: ProgressProps) {
-  const [open, setOpen] = useState(startsOpen);
+export function Progress({ message, outcome, state, waitedMs, now, startsOpen }: ProgressProps) {
+  const [open, onToggle] = useClosingOnce(startsOpen, state === "answered");
   const tree = useMemo(() => (message ? stageTree(message) : []), [message]);
   const running = state === "running";
-  const summary = <Summary message={message} state={state} waitedMs={waitedMs} now={now} />;
-  if (tree.length === 0) return running ? summary : null;
+  const summary = <Summary message={message} outcome={outcome} state={state} waitedMs={waitedMs} now={now} />;
+  if (!message || tree.length === 0) return running || state === "answered" ? summary : null;
   return (
-    <details className="progress" open={open} onToggle={(event) => setOpen(event.currentTarget.open)}>
+    <details className="progress" open={open} onToggle={(event) => onToggle(event.currentTarget.open)}>
       <summary>
         {summary}
         <Chevron />
       </summary>
-      <StageList nodes={tree} now={running && message?.state === "running" ? now : null} />
+      <StageList nodes={tree} message={message} now={running && message.state === "running" ? now : null} />
     </details>
   );
 }
 
-function Summary({ message, state, waitedMs, now }: Omit<ProgressProps, "startsOpen">) {
+function Summary({ message, outcome, state, waitedMs, now }: Omit<ProgressProps, "startsOpen">) {
   const { t, language } = useLocale();
   if (waitedMs !== null) return <HeadLine state={state} words={t.waiting} time={formatRunning(waitedMs, language)} />;
   const elapsed = message ? elapsedMs(message, now) : null;
@@ -41,13 +44,15 @@ function Summary({ message, state, waitedMs, now }: Omit<ProgressProps, "startsO
     const time = elapsed === null ? null : formatRunning(elapsed, language);
     return <HeadLine state={state} words={message?.sentence || t.working} time={time} />;
   }
-  const known = message?.endedAt != null && elapsed !== null ? formatDuration(elapsed, language) : null;
+  const took = message?.endedAt != null && elapsed !== null ? elapsed : (outcome?.tookMs ?? null);
+  const known = took === null ? null : formatDuration(took, language);
   const [plain, timed] = {
     answered: [t.answered, t.answeredIn] as const,
     failed: [t.failed, t.failedAfter] as const,
     cancelled: [t.stopped, t.stoppedAfter] as const,
   }[state];
-  return <HeadLine state={state} words={known === null ? plain : timed(known)} time={null} />;
+  const from = state === "answered" && outcome?.sources.length ? ` · ${t.fromSources(outcome.sources.length)}` : "";
+  return <HeadLine state={state} words={(known === null ? plain : timed(known)) + from} time={null} />;
 }
 
 const signs: Record<MessageState, ReactNode> = {

@@ -1,5 +1,6 @@
-// Where an answer comes from: a numbered list to which its [n] markers lead.
+// Where an answer comes from: a numbered list of passages, which its [n] markers open.
 import type { Source } from "../../client";
+import { Chevron } from "./icons";
 import { useLocale } from "./locale";
 
 interface SourcesProps {
@@ -17,11 +18,8 @@ export function Sources({ sources, sourceId }: SourcesProps) {
         {sources.map((source, index) => {
           const number = source.number ?? index + 1;
           return (
-            <li key={number} id={sourceId(number)} value={number} tabIndex={-1} data-testid="source">
-              <span className="source-number" aria-hidden="true">
-                {number}
-              </span>
-              <SourceText source={source} />
+            <li key={number} value={number} data-testid="source">
+              <Passage source={source} number={number} id={sourceId(number)} />
             </li>
           );
         })}
@@ -30,25 +28,28 @@ export function Sources({ sources, sourceId }: SourcesProps) {
   );
 }
 
-function SourceText({ source }: { source: Source }) {
+function Passage({ source, number, id }: { source: Source; number: number; id: string }) {
   const { t } = useLocale();
-  const title = source.title || source.path || source.url || t.source(source.number ?? 0);
+  const title = source.title || source.path || source.url || t.source(number);
   const link = safeLink(source.url);
   const where = [source.collection, source.path === title ? null : source.path].filter(Boolean).join(" · ");
   return (
-    <div className="source-text">
-      <p className="source-title">
-        {link ? (
-          <a href={link} target="_blank" rel="noreferrer noopener">
-            {title}
-          </a>
-        ) : (
-          title
-        )}
-      </p>
-      {where && <p className="source-where">{where}</p>}
-      {source.snippet && <p className="source-snippet">{source.snippet}</p>}
-    </div>
+    <details id={id} className="source">
+      <summary>
+        <span className="source-number">{number}</span>
+        <span className="source-text">
+          <span className="source-title">{title}</span>
+          {where && <span className="source-where">{where}</span>}
+        </span>
+        <Chevron />
+      </summary>
+      {source.snippet && <blockquote className="source-snippet">{source.snippet}</blockquote>}
+      {link && (
+        <a className="source-link" href={link} target="_blank" rel="noreferrer noopener">
+          {t.openDocument}
+        </a>
+      )}
+    </details>
   );
 }
 

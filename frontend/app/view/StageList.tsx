@@ -1,5 +1,6 @@
 // The stages of a message as a list that grows: what happens, for how long, and what went on inside.
-import { isEnded, type Note, type Stage, type StageNode } from "../../client";
+import { isEnded, type Message, type Note, type Stage, type StageNode } from "../../client";
+import { barOf } from "../../client/bars";
 import { formatDuration, formatRunning } from "../duration";
 import { splitSentence } from "../sentence";
 import { Again, Check, Cross, Square } from "./icons";
@@ -7,24 +8,32 @@ import { useLocale } from "./locale";
 
 interface ListProps {
   nodes: readonly StageNode[];
+  message: Message;
   /** The server's time now; null once the message has ended and nothing ticks any more. */
   now: number | null;
 }
 
-export function StageList({ nodes, now }: ListProps) {
+/** Shorter waits in a queue are what every stage has. */
+const QUEUE_MS = 100;
+
+export function StageList({ nodes, message, now }: ListProps) {
   return (
     <ol className="stages">
       {nodes.map(({ stage, children }) => (
         <li key={stage.key} className="stage">
-          <StageRow stage={stage} now={now} />
-          {children.length > 0 && <StageList nodes={children} now={now} />}
+          <StageRow stage={stage} message={message} now={now} />
+          {children.length > 0 && <StageList nodes={children} message={message} now={now} />}
         </li>
       ))}
     </ol>
   );
 }
 
-function StageRow({ stage, now }: { stage: Stage; now: number | null }) {
+interface RowProps extends Pick<ListProps, "message" | "now"> {
+  stage: Stage;
+}
+
+function StageRow({ stage, message, now }: RowProps) {
   const { picture, words } = splitSentence(stage.sentence);
   return (
     <div
@@ -42,6 +51,7 @@ function StageRow({ stage, now }: { stage: Stage; now: number | null }) {
           <StageNote key={note.id} note={note} />
         ))}
       </span>
+      <StageBar stage={stage} message={message} now={now} />
       <StageTime stage={stage} now={now} />
     </div>
   );
@@ -58,14 +68,16 @@ function StageIcon({ stage, picture }: { stage: Stage; picture: string }) {
   );
 }
 
-/** Where a tool looked, and how much it found. */
+/** Where a tool looked and how much it found, how long the stage has waited for a worker, and why it has failed. */
 function StageDetail({ stage }: { stage: Stage }) {
-  const { t } = useLocale();
-  if (!stage.type.startsWith("tool_")) return null;
-  const { collection, count } = stage.data;
+  const { t, language } = useLocale();
+  const { type, queueMs, reason, data } = stage;
+  const tool = type.startsWith("tool_");
   const parts = [
-    typeof collection === "string" ? collection : null,
-    typeof count === "number" ? t.found(count) : null,
+    tool && typeof data["collection"] === "string" ? data["collection"] : null,
+    tool && typeof data["count"] === "number" ? t.found(data["count"]) : null,
+    queueMs !== null && queueMs >= QUEUE_MS ? t.waited(formatDuration(queueMs, language)) : null,
+    reason !== null && reason !== "cancelled" ? (t.reasons[reason] ?? reason) : null,
   ].filter((part) => part !== null);
   return parts.length > 0 ? <span className="stage-detail">{parts.join(" · ")}</span> : null;
 }
@@ -77,6 +89,20 @@ function StageNote({ note }: { note: Note }) {
     <span className="stage-note">
       <Again />
       {[t.attempt(note.attempt), reason].filter(Boolean).join(" · ")}
+    </span>
+  );
+}
+
+/** When in the message's time the stage was at work; lighter where it waited for a worker. */
+function StageBar({ stage, message, now }: RowProps) {
+  const bar = barOf(stage, message, now);
+  const percent = (part: number) => `${(part * 100).toFixed(2)}%`;
+  return (
+    <span className="stage-bar" aria-hidden="true">
+      {bar && bar.queued < bar.from && (
+        <span className="stage-queued" style={{ left: percent(bar.queued), width: percent(bar.from - bar.queued) }} />
+      )}
+      {bar && <span className="stage-work" style={{ left: percent(bar.from), width: percent(bar.to - bar.from) }} />}
     </span>
   );
 }

@@ -1,4 +1,4 @@
-// Tells a screen reader each change of stage, and a long wait for one; nothing else.
+// Tells a screen reader each change of stage, a long wait for one, and what is said of the connection; nothing else.
 import type { Message } from "../../client";
 import { idleSince, WAITING_MS } from "../card";
 import { splitSentence } from "../sentence";
@@ -11,9 +11,10 @@ interface StatusProps {
   message(turn: Turn): Message | undefined;
   clockOffsetMs: number;
   live: boolean;
+  connection: string | null;
 }
 
-export function Status({ turns, message, clockOffsetMs, live }: StatusProps) {
+export function Status({ turns, message, clockOffsetMs, live, connection }: StatusProps) {
   const { t } = useLocale();
   const turn = turns.findLast((candidate) => !candidate.old);
   const heard = turn && message(turn);
@@ -21,7 +22,7 @@ export function Status({ turns, message, clockOffsetMs, live }: StatusProps) {
   const waiting = useLasting(since === null ? null : since - clockOffsetMs, WAITING_MS);
   return (
     <p className="hidden" role="status">
-      {waiting ? t.waiting : splitSentence(heard?.sentence ?? "").words}
+      {connection ?? (waiting ? t.waiting : splitSentence(heard?.sentence ?? "").words)}
     </p>
   );
 }

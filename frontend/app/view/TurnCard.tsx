@@ -3,12 +3,15 @@ import { memo, useCallback, useMemo } from "react";
 import type { Message } from "../../client";
 import { cardOf } from "../card";
 import { answerOf, type Turn, turnState } from "../turns";
+import type { Rating } from "../api";
+import type { Problem } from "../problem";
 import { Actions } from "./Actions";
 import { AnswerText } from "./AnswerText";
 import { Ending } from "./Ending";
 import { useFocusFrom } from "./focus";
 import { useNow } from "./hooks";
 import { useLocale } from "./locale";
+import { Opinion } from "./Opinion";
 import { Progress } from "./Progress";
 import { Sources } from "./Sources";
 
@@ -23,12 +26,15 @@ interface TurnCardProps {
   retried: boolean;
   onStop(messageId: string): void;
   onRetry(messageId: string): void;
+  onRate(messageId: string, rating: Rating): Promise<Problem | null>;
+  /** What the reader has thought of it before. */
+  opinion(messageId: string): Rating | null;
 }
 
 const domId = (messageId: string) => `card-${messageId}`;
 
 export const TurnCard = memo(function TurnCard(props: TurnCardProps) {
-  const { turn, message, clockOffsetMs, live, retried, onStop, onRetry } = props;
+  const { turn, message, clockOffsetMs, live, retried, onStop, onRetry, onRate, opinion } = props;
   const { t } = useLocale();
   const { messageId } = turn;
   const now = useNow(turnState(turn, message) === "running") + clockOffsetMs;
@@ -54,7 +60,14 @@ export const TurnCard = memo(function TurnCard(props: TurnCardProps) {
         {turn.question ?? <em>{t.askedElsewhere}</em>}
       </h2>
       <div className="reply">
-        <Progress message={message} state={state} waitedMs={card.waitedMs} now={now} startsOpen={!turn.old} />
+        <Progress
+          message={message}
+          outcome={turn.outcome}
+          state={state}
+          waitedMs={card.waitedMs}
+          now={now}
+          startsOpen={!turn.old}
+        />
         {card.partial && (
           <p className="origin" data-testid="partial">
             {state === "cancelled" ? t.stoppedPartial : t.partial}
@@ -62,6 +75,14 @@ export const TurnCard = memo(function TurnCard(props: TurnCardProps) {
         )}
         <Answer turn={turn} message={message} running={running} partial={card.partial} />
         {(state === "failed" || state === "cancelled") && <Ending turn={turn} message={message} state={state} />}
+        {messageId !== null && !running && answerOf(turn, message) !== "" && (
+          <Opinion
+            text={answerOf(turn, message)}
+            questionId={headingId}
+            before={opinion(messageId)}
+            onRate={state === "answered" ? (rating) => onRate(messageId, rating) : null}
+          />
+        )}
         {messageId !== null && (
           <Actions
             card={card}

@@ -39,6 +39,33 @@ export const Arrow = () => (
   </Icon>
 );
 
+export const Copy = ({ done }: { done: boolean }) =>
+  done ? (
+    <Check />
+  ) : (
+    <Icon name="copy">
+      <path d="M6 5.5h7.5V14H6zM3 11V2.5h7.5" />
+    </Icon>
+  );
+
+export const Thumb = ({ down }: { down: boolean }) => (
+  <Icon name={down ? "thumb-down" : "thumb-up"}>
+    <path d="M2.5 7.5h2V13h-2zM4.5 8 7 2.5c1.3 0 2 .9 1.7 2.2L8.3 6.5h4c.9 0 1.5.8 1.3 1.6l-1 3.8c-.2.7-.7 1.1-1.4 1.1H4.5" />
+  </Icon>
+);
+
+export const List = () => (
+  <Icon name="list">
+    <path d="M2.5 4h11M2.5 8h11M2.5 12h7" />
+  </Icon>
+);
+
+export const Bin = () => (
+  <Icon name="bin">
+    <path d="M3 4.5h10M6.5 4V2.5h3V4M4.5 4.5l.6 9h5.8l.6-9" />
+  </Icon>
+);
+
 export const Plus = () => (
   <Icon name="plus">
     <path d="M8 3v10M3 8h10" />
