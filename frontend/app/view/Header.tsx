@@ -15,7 +15,7 @@ export function Header({ onLanguage, onNew, onList }: HeaderProps) {
     <header className="header">
       <h1 className="brand">
         <Mark />
-        {t.title}
+        <span>{t.title}</span>
       </h1>
       <button type="button" className="quiet" data-testid="conversations" aria-haspopup="dialog" onClick={onList}>
         <List />
