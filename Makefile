@@ -21,7 +21,7 @@ PAGE_SOURCES := $(shell find frontend -name node_modules -prune -o -name test-re
 	-type f ! -name '*.tsbuildinfo' -print 2>/dev/null)
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak fuzz test-chroma lint format lock audit sbom clean again
+.PHONY: help setup setup-dev page run test test-programs faults faults-meta soak fuzz test-chroma recording lint format lock audit sbom clean again
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
 
@@ -65,6 +65,9 @@ test-chroma: setup-dev ## Tries the search with a real ChromaDB server, which it
 
 fuzz: setup-dev test-programs ## Sends 10,000 strange requests to the routes that the OpenAPI document names.
 	@$(VENV)/bin/python -m pytest tests/web/test_openapi_fuzz.py -q --hypothesis-profile=fuzz --timeout=1800
+
+recording: setup-dev page ## Makes the pictures of the README anew, from a real browser.
+	@$(VENV)/bin/python -m tests.recording docs/images
 
 lint: setup-dev frontend/node_modules/.installed ## Checks style, types, known weaknesses and imports.
 	@$(BESIDE) $(CHECKS)

@@ -15,7 +15,7 @@ from tests.stand_in import StandIn
 
 LAMP = "# The hall lamp\n\nThe hall lamp Brightwick glows green when the door is open.\n"
 CLIENT = ROOT / "web/static/app/spanfeed.js"
-_ARGUMENTS = [
+ARGUMENTS = [
     "--no-sandbox",
     "--disable-gpu",
     "--disable-quic",
@@ -26,14 +26,19 @@ _ARGUMENTS = [
 ]
 
 
+def chromium() -> str | None:
+    """The browser's program, where there is one."""
+    return shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """Debian's Chromium, headless; no longer than a file, as this thread has a running event loop meanwhile."""
-    program = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+    program = chromium()
     if program is None:
         missing("Chromium")
     with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=program, args=_ARGUMENTS)
+        launched = playwright.chromium.launch(executable_path=program, args=ARGUMENTS)
         yield launched
         launched.close()
 

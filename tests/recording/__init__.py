@@ -1,0 +1,1 @@
+"""Makes the README's pictures: a real Spanfeed, a real browser, one question after another."""
