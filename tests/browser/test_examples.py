@@ -18,15 +18,22 @@ FRONTEND = ROOT / "frontend"
 PATIENCE_MS = 30_000
 
 
-@pytest.mark.parametrize("framework", ["react", "vue"])
-def test_an_example_asks_and_shows_the_answer(
-    context: BrowserContext, stack: Stack, model: StandIn, framework: str, tmp_path: Path
-) -> None:
-    """Without this whoever begins with an example would begin with something that does not work."""
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the bundled examples."""
     node = shutil.which("node")
     if node is None or not (FRONTEND / "node_modules/vue").is_dir():
         missing("Node.js with the page's packages")
-    subprocess.run([node, "examples.mjs", str(tmp_path)], cwd=FRONTEND, check=True, timeout=60)
+    folder = tmp_path_factory.mktemp("examples")
+    subprocess.run([node, "examples.mjs", str(folder)], cwd=FRONTEND, check=True, timeout=60)
+    return folder
+
+
+@pytest.mark.parametrize("framework", ["react", "vue"])
+def test_an_example_asks_and_shows_the_answer(
+    context: BrowserContext, stack: Stack, model: StandIn, framework: str, bundles: Path
+) -> None:
+    """Without this whoever begins with an example would begin with something that does not work."""
     with stack.client() as client:
         token = client.post("/api/v1/events/token", json={"user_id": "anna"}).json()["token"]
     model.script(words=["Press ", "twice ", "[1]."])
@@ -34,7 +41,7 @@ def test_an_example_asks_and_shows_the_answer(
     page.route("**/my/events-token", lambda route: route.fulfill(body=token))
     # Put into a page of the server's own: a document that no server has sent may open no WebSocket to this machine.
     page.goto(f"{stack.url}/health")
-    page.add_script_tag(path=str(tmp_path / f"{framework}.js"), type="module")
+    page.add_script_tag(path=str(bundles / f"{framework}.js"), type="module")
     page.locator("input").fill("How do I turn off the hall lamp Brightwick?")
     page.get_by_role("button", name="Send").click()
     expect(page.locator("pre").last).to_have_text("Press twice [1].", timeout=PATIENCE_MS)
