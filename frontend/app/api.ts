@@ -6,7 +6,7 @@ export type Rating = "up" | "down";
 
 export interface PageApi extends Api {
   /** Keeps the reader's opinion of an answer, in place of an earlier one. */
-  rate(sessionId: string, messageId: string, rating: Rating): Promise<void>;
+  rate(sessionId: string, messageId: string, rating: Rating, comment?: string): Promise<void>;
   /** Deletes a conversation with its messages. */
   remove(sessionId: string): Promise<void>;
 }
@@ -21,9 +21,9 @@ export function createPageApi({ baseUrl = "", fetch }: PageApiOptions = {}): Pag
   const address = (sessionId: string) => `${baseUrl}/chat/${encodeURIComponent(sessionId)}`;
   return {
     ...createApi({ baseUrl, fetch }),
-    rate: async (sessionId, messageId, rating) => {
+    rate: async (sessionId, messageId, rating, comment) => {
       const url = `${address(sessionId)}/messages/${encodeURIComponent(messageId)}/feedback`;
-      await requestJson(fetcher, url, { method: "POST", body: { rating } }, {});
+      await requestJson(fetcher, url, { method: "POST", body: comment ? { rating, comment } : { rating } }, {});
     },
     remove: async (sessionId) => {
       await requestJson(fetcher, address(sessionId), { method: "DELETE" }, {});

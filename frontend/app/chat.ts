@@ -99,10 +99,10 @@ export class Chat {
   }
 
   /** Tells the server what the reader thinks of an answer; gives the problem that kept it from being told. */
-  readonly rate = async (messageId: string, rating: Rating): Promise<Problem | null> => {
+  readonly rate = async (messageId: string, rating: Rating, comment?: string): Promise<Problem | null> => {
     if (!this.conversation) return null;
     try {
-      await this.parts.api.rate(this.conversation.sessionId, messageId, rating);
+      await this.parts.api.rate(this.conversation.sessionId, messageId, rating, comment);
     } catch (error) {
       return problemOf(error);
     }

@@ -98,6 +98,13 @@ def test_an_answer_from_the_first_stage_to_an_opinion(page: Page, model: StandIn
     assert page.evaluate("() => navigator.clipboard.readText()") == "".join(WORDS)
     card.get_by_test_id("up").click()
     expect(card.locator(".tools-said")).not_to_be_empty()
+    card.get_by_test_id("comment").fill("It was short.")
+    with page.expect_response("**/feedback") as kept:
+        card.get_by_test_id("comment").press("Enter")
+    assert kept.value.json()["comment"] == "It was short."
+    expect(card.get_by_test_id("comment")).to_have_count(0)
+    card.get_by_test_id("down").click()
+    expect(card.get_by_test_id("comment")).to_be_visible()
     page.get_by_test_id("language").select_option("fr")
     expect(card.locator(".headline")).to_contain_text("Réponse en")
     page.get_by_test_id("language").select_option("en")
@@ -108,7 +115,7 @@ def test_an_answer_from_the_first_stage_to_an_opinion(page: Page, model: StandIn
     _becomes(card, "answered")
     # The duration, the opinion and the draft have survived.
     expect(card.locator(".headline-words")).to_have_text(took)
-    expect(card.get_by_test_id("up")).to_have_attribute("aria-pressed", "true")
+    expect(card.get_by_test_id("down")).to_have_attribute("aria-pressed", "true")
     expect(page.get_by_test_id("question")).to_have_value("half a question")
 
 

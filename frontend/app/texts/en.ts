@@ -55,6 +55,7 @@ export const en: Texts = {
   helpful: "Helpful",
   notHelpful: "Not helpful",
   thanks: "Thank you.",
+  comment: "Why? (if you like)",
   notStopped: "The answer could not be stopped.",
   notRetried: "Only a question that failed or was stopped can be tried again.",
   tooMany: "Too many requests in a short time.",

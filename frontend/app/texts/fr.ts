@@ -55,6 +55,7 @@ export const fr: Texts = {
   helpful: "Utile",
   notHelpful: "Pas utile",
   thanks: "Merci.",
+  comment: "Pourquoi ? (si vous voulez)",
   notStopped: "La réponse n’a pas pu être arrêtée.",
   notRetried: "Seule une question restée sans réponse ou arrêtée peut être posée de nouveau.",
   tooMany: "Trop de demandes en peu de temps.",

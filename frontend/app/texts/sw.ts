@@ -55,6 +55,7 @@ export const sw: Texts = {
   helpful: "Linasaidia",
   notHelpful: "Halisaidii",
   thanks: "Asante.",
+  comment: "Kwa nini? (ukipenda)",
   notStopped: "Jibu halikuweza kusimamishwa.",
   notRetried: "Swali lililoshindikana au kusimamishwa tu ndilo linaloweza kujaribiwa tena.",
   tooMany: "Maombi ni mengi mno kwa muda mfupi.",

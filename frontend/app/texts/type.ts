@@ -47,6 +47,7 @@ export interface Texts {
   helpful: string;
   notHelpful: string;
   thanks: string;
+  comment: string;
   notStopped: string;
   notRetried: string;
   tooMany: string;

@@ -4,8 +4,9 @@ import type { Rating } from "../api";
 import type { Problem } from "../problem";
 import { refusal } from "../refusal";
 import { Copy, Thumb } from "./icons";
-import { useLocale } from "./locale";
+import { Comment } from "./Comment";
 import { useCopy } from "./copy";
+import { useLocale } from "./locale";
 
 interface OpinionProps {
   text: string;
@@ -13,14 +14,14 @@ interface OpinionProps {
   /** What was said before. */
   before: Rating | null;
   /** Null where there is nothing to rate. */
-  onRate: ((rating: Rating) => Promise<Problem | null>) | null;
+  onRate: ((rating: Rating, comment?: string) => Promise<Problem | null>) | null;
 }
 
 export function Opinion({ text, questionId, before, onRate }: OpinionProps) {
   const { t } = useLocale();
   const [copied, copy] = useCopy(text);
   const [given, setGiven] = useState(before);
-  const [told, setTold] = useState<Problem | "thanks" | null>(null);
+  const [told, setTold] = useState<Problem | "thanks" | "commented" | null>(null);
   const rate = async (rating: Rating) => {
     if (onRate === null || rating === given) return;
     setGiven(rating);
@@ -29,6 +30,11 @@ export function Opinion({ text, questionId, before, onRate }: OpinionProps) {
     if (problem) setGiven(given);
     setTold(problem ?? "thanks");
   };
+  const comment = async (text: string) => {
+    if (onRate === null || given === null) return;
+    setTold((await onRate(given, text)) ?? "commented");
+  };
+  const problem = told === null || told === "thanks" || told === "commented" ? null : told;
   const thumb = (rating: Rating, label: string) => (
     <Tool name={rating} label={label} about={questionId} pressed={given === rating} onPress={() => void rate(rating)}>
       <Thumb down={rating === "down"} />
@@ -43,10 +49,12 @@ export function Opinion({ text, questionId, before, onRate }: OpinionProps) {
       )}
       {onRate && thumb("up", t.helpful)}
       {onRate && thumb("down", t.notHelpful)}
-      <span className="tools-said">{told === "thanks" ? t.thanks : ""}</span>
+      <span className="tools-said">{told === null || problem ? "" : t.thanks}</span>
       <span className="tools-problem" role="alert">
-        {told !== null && told !== "thanks" && refusal("rate", told, t)}
+        {problem && refusal("rate", problem, t)}
       </span>
+      {/* Asked for once an opinion has been given here, not of every old answer; kept where it could not be sent. */}
+      {given !== null && told !== null && told !== "commented" && <Comment onSend={comment} />}
     </div>
   );
 }

@@ -26,7 +26,7 @@ interface TurnCardProps {
   retried: boolean;
   onStop(messageId: string): void;
   onRetry(messageId: string): void;
-  onRate(messageId: string, rating: Rating): Promise<Problem | null>;
+  onRate(messageId: string, rating: Rating, comment?: string): Promise<Problem | null>;
   /** What the reader has thought of it before. */
   opinion(messageId: string): Rating | null;
 }
@@ -80,7 +80,7 @@ export const TurnCard = memo(function TurnCard(props: TurnCardProps) {
             text={answerOf(turn, message)}
             questionId={headingId}
             before={opinion(messageId)}
-            onRate={state === "answered" ? (rating) => onRate(messageId, rating) : null}
+            onRate={state === "answered" ? (rating, comment) => onRate(messageId, rating, comment) : null}
           />
         )}
         {messageId !== null && (
