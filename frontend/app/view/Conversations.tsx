@@ -58,11 +58,14 @@ interface ListProps extends Pick<ConversationsProps, "chat" | "sessionId"> {
 
 function List({ chat, sessionId, onGo }: ListProps) {
   const { t } = useLocale();
+  const list = useRef<HTMLUListElement>(null);
   const [held, setHeld] = useState(() => chat.held());
   const [problem, setProblem] = useState<Problem | null>(null);
   const remove = async (id: string) => {
     setProblem(await chat.remove(id));
     setHeld(chat.held());
+    // The button that had the focus is gone.
+    list.current?.focus();
   };
   return (
     <>
@@ -70,7 +73,7 @@ function List({ chat, sessionId, onGo }: ListProps) {
         {problem && refusal("remove", problem, t)}
       </p>
       {held.length === 0 && <p className="drawer-empty">{t.noConversations}</p>}
-      <ul className="held">
+      <ul className="held" ref={list} tabIndex={-1} aria-label={t.conversations}>
         {held.map((one) => (
           <Entry key={one.sessionId} one={one} current={one.sessionId === sessionId} onGo={onGo} onRemove={remove} />
         ))}

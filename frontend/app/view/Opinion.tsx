@@ -1,5 +1,5 @@
 // What a reader can do with an answer: copy it, and say whether it has helped.
-import { type ReactNode, useState } from "react";
+import { type ReactNode, useRef, useState } from "react";
 import type { Rating } from "../api";
 import type { Problem } from "../problem";
 import { refusal } from "../refusal";
@@ -19,6 +19,7 @@ interface OpinionProps {
 
 export function Opinion({ text, questionId, before, onRate }: OpinionProps) {
   const { t } = useLocale();
+  const tools = useRef<HTMLDivElement>(null);
   const [copied, copy] = useCopy(text);
   const [given, setGiven] = useState(before);
   const [told, setTold] = useState<Problem | "thanks" | "commented" | null>(null);
@@ -32,7 +33,10 @@ export function Opinion({ text, questionId, before, onRate }: OpinionProps) {
   };
   const comment = async (text: string) => {
     if (onRate === null || given === null) return;
-    setTold((await onRate(given, text)) ?? "commented");
+    const refused = await onRate(given, text);
+    setTold(refused ?? "commented");
+    // The field goes away: the keyboard stays with the opinion.
+    if (!refused) tools.current?.querySelector<HTMLElement>('[aria-pressed="true"]')?.focus();
   };
   const problem = told === null || told === "thanks" || told === "commented" ? null : told;
   const thumb = (rating: Rating, label: string) => (
@@ -41,7 +45,7 @@ export function Opinion({ text, questionId, before, onRate }: OpinionProps) {
     </Tool>
   );
   return (
-    <div className="tools">
+    <div className="tools" ref={tools}>
       {copy && (
         <Tool name="copy" label={copied ? t.copied : t.copyAnswer} about={questionId} onPress={copy}>
           <Copy done={copied} />
