@@ -409,6 +409,12 @@ class Settings:
     retention_security_hours: int = _setting(8_760, "SPANFEED_RETENTION_SECURITY_HOURS", "Security events.", "h")
     retention_other_hours: int = _setting(168, "SPANFEED_RETENTION_OTHER_HOURS", "All other events.", "h")
     retention_idempotency_hours: int = _setting(24, "SPANFEED_RETENTION_IDEMPOTENCY_HOURS", "Idempotency keys.", "h")
+    retention_overview_minutes_hours: int = _setting(
+        72, "SPANFEED_RETENTION_OVERVIEW_MINUTES_HOURS", "Counts by the minute for the overview.", "h"
+    )
+    retention_overview_hours: int = _setting(
+        2_400, "SPANFEED_RETENTION_OVERVIEW_HOURS", "Counts by the hour and by six hours for it.", "h"
+    )
     cleanup_interval_seconds: int = _setting(
         3_600, "SPANFEED_CLEANUP_INTERVAL_SECONDS", "How often the scheduled cleanup runs.", "s"
     )

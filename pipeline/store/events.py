@@ -117,27 +117,28 @@ def _unknown(connection: Connection, rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row.id not in known]
 
 
-def _like(pattern: str, dialect: str) -> ColumnElement[bool]:
+def _like(column: ColumnElement[str], pattern: str, dialect: str) -> ColumnElement[bool]:
     """A type's pattern with `*`; SQLite's LIKE would not tell `Tool` from `tool`."""
     if dialect == "sqlite":
-        return events.c.event_type.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]").replace("?", "[?]"))
+        return column.op("GLOB", is_comparison=True)(pattern.replace("[", "[[]").replace("?", "[?]"))
     escaped = pattern.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-    return events.c.event_type.like(escaped.replace("*", "%"), escape="\\")
+    return column.like(escaped.replace("*", "%"), escape="\\")
 
 
-def conditions_of(filters: Filters, dialect: str) -> list[ColumnElement[bool]]:
-    """The filters in SQL."""
+def conditions_of(filters: Filters, dialect: str, columns: Any = events.c) -> list[ColumnElement[bool]]:
+    """The filters in SQL, on the events or on the columns of another table that counts them."""
     found: list[ColumnElement[bool]] = []
     if filters.event_types:
         exact = [t for t in filters.event_types if "*" not in t]
         patterns = [t for t in filters.event_types if "*" in t]
-        found.append(or_(events.c.event_type.in_(exact), *(_like(t, dialect) for t in patterns)))
+        likes = (_like(columns.event_type, t, dialect) for t in patterns)
+        found.append(or_(columns.event_type.in_(exact), *likes))
     if filters.statuses:
-        found.append(events.c.event_status.in_(filters.statuses))
+        found.append(columns.event_status.in_(filters.statuses))
     if filters.categories:
-        found.append(events.c.category.in_(filters.categories))
+        found.append(columns.category.in_(filters.categories))
     if filters.priorities:
-        found.append(events.c.priority.in_(filters.priorities))
+        found.append(columns.priority.in_(filters.priorities))
     return found
 
 

@@ -47,6 +47,7 @@ sessions = Table(
     Column("language", String(8), nullable=False),
     Column("created_at", _TIME, nullable=False),
     Column("updated_at", _TIME, nullable=False),
+    Index(None, "updated_at", "session_id"),
 )
 
 messages = Table(
@@ -141,6 +142,21 @@ event_minutes = Table(
     Column("timed", BigInteger, nullable=False),
     Column("total_ms", BigInteger, nullable=False),
     Column("longest_ms", BigInteger, nullable=False),
+)
+
+event_classes = Table(
+    "event_classes",
+    metadata,
+    Column("step_seconds", Integer, primary_key=True, autoincrement=False),
+    Column("bucket", BigInteger, primary_key=True, autoincrement=False),
+    Column("category", String(16), primary_key=True),
+    Column("event_type", String(100), primary_key=True),
+    Column("event_status", String(20), primary_key=True),
+    Column("priority", String(16), primary_key=True),
+    Column("duration_class", Integer, primary_key=True, autoincrement=False),
+    Column("events", BigInteger, nullable=False),
+    Column("total_ms", BigInteger, nullable=False),
+    sqlite_with_rowid=False,
 )
 
 event_totals = Table(

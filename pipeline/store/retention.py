@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pipeline.event import Category
 from pipeline.settings import Settings
-from pipeline.store import alerts, deliveries, events, idempotency, marks
+from pipeline.store import alerts, deliveries, events, idempotency, marks, overview
 from pipeline.store.engine import Store
 from pipeline.store.moments import id_at
 
@@ -36,6 +36,11 @@ def apply_retention(store: Store, settings: Settings, dry_run: bool = False) -> 
         idempotency.forget_before(store, now - datetime.timedelta(hours=settings.retention_idempotency_hours))
         alerts.forget_before(store, now - datetime.timedelta(hours=settings.retention_alerts_hours))
         deliveries.forget_before(store, now - datetime.timedelta(hours=settings.retention_deliveries_hours))
+        overview.forget_before(
+            store,
+            now - datetime.timedelta(hours=settings.retention_overview_minutes_hours),
+            now - datetime.timedelta(hours=settings.retention_overview_hours),
+        )
     act = events.count_older if dry_run else _delete
     return {
         str(category): act(store, cutoff_id(hours), [category])

@@ -1,4 +1,4 @@
-"""Counts of events, by the minute and in all, kept when the events are gone."""
+"""Counts of events, by the minute, by duration class and in all, kept when the events are gone."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, TextClause, text
 
+from pipeline.store.class_lines import lines as class_lines
 from pipeline.store.moments import moment_text
 from pipeline.store.rows import Row
 
@@ -57,6 +58,18 @@ _BY_MINUTE = _Counts(
     ["events", "timed", "total_ms"],
     largest=["longest_ms"],
 )
+_BY_CLASS = _Counts(
+    "event_classes",
+    {
+        "step_seconds": "integer",
+        "bucket": "bigint",
+        **_NAMES,
+        "event_status": "text",
+        "priority": "text",
+        "duration_class": "integer",
+    },
+    ["events", "total_ms"],
+)
 
 
 class Counts:
@@ -65,12 +78,14 @@ class Counts:
     def __init__(self, rows: Sequence[Row]) -> None:
         self._in_all = [(*key, count) for key, count in _in_all(rows).items()]
         self._by_minute = _by_minute(rows)
+        self._by_class = class_lines(rows)
 
     def add(self, connection: Connection) -> None:
         """Adds them to what is stored."""
         zone = "+00" if connection.dialect.name == "postgresql" else ""
         lines = [(moment_text(key[0] * _MINUTE_US) + zone, *key[1:], *count) for key, count in self._by_minute.items()]
         _BY_MINUTE.add(connection, lines)
+        _BY_CLASS.add(connection, self._by_class)
         _IN_ALL.add(connection, self._in_all)
 
 
