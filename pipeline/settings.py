@@ -472,6 +472,18 @@ class Settings:
     documents_told_limit: int = _setting(
         1_000, "SPANFEED_DOCUMENTS_TOLD_LIMIT", "Documents of one command that are told one by one.", "documents"
     )
+    operations_look_limit_events: int = _setting(
+        50_000,
+        "SPANFEED_OPERATIONS_LOOK_LIMIT_EVENTS",
+        "Stored events that one request of the event table looks at.",
+        "events",
+    )
+    operations_export_limit_events: int = _setting(
+        100_000, "SPANFEED_OPERATIONS_EXPORT_LIMIT_EVENTS", "Events in one export of the event table.", "events"
+    )
+    operations_run_limit_events: int = _setting(
+        2_000, "SPANFEED_OPERATIONS_RUN_LIMIT_EVENTS", "Events of a run that its trace is made of.", "events"
+    )
     # Subscriptions
     subscriptions_limit: int = _setting(1_000, "SPANFEED_SUBSCRIPTIONS_LIMIT", "Stored subscriptions.", "subscriptions")
     subscriptions_per_owner_limit: int = _setting(
@@ -555,6 +567,14 @@ class Settings:
         "",
         "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT OTEL_EXPORTER_OTLP_ENDPOINT",
         "Ended spans are exported there; the other standard OTEL_ variables are honoured too.",
+    )
+    trace_url_template: str = _setting(
+        "",
+        "SPANFEED_TRACE_URL_TEMPLATE",
+        "Address of a trace in your viewer, with `{trace_id}` and, if wanted, `{span_id}`; empty: no links.",
+    )
+    flower_url_template: str = _setting(
+        "", "SPANFEED_FLOWER_URL_TEMPLATE", "Address of a task in Flower, with `{task_id}`; empty: no links."
     )
     traces_exporter: str = _setting("otlp", "OTEL_TRACES_EXPORTER", "`none` turns the export off.")
 

@@ -37,15 +37,19 @@ def _connections(processes: Sequence[dict[str, Any]], asker: str) -> dict[str, A
     for one in streams:
         by_user.update(one["by_user"])
     users, operators = (sum(one[name] for one in streams) for name in ("users", "operators"))
-    feeds = {
-        name: sum(p["counts"].get(f"opened:{name}", 0) - p["counts"].get(f"ended:{name}", 0) for p in processes)
-        for name in _TRANSPORTS
-    }
     return {
         "total_connections": users + operators,
         "active_connections": users + operators,
         "your_connections": by_user[asker],
         "user_connections": users,
         "connections_by_user": dict(by_user.most_common()),
-        "open_feeds": feeds,
+        "open_feeds": open_feeds(processes),
+    }
+
+
+def open_feeds(processes: Sequence[dict[str, Any]]) -> dict[str, int]:
+    """The feeds that are open, by transport."""
+    return {
+        name: sum(p["counts"].get(f"opened:{name}", 0) - p["counts"].get(f"ended:{name}", 0) for p in processes)
+        for name in _TRANSPORTS
     }

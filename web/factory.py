@@ -32,9 +32,11 @@ from web.blueprints import (
     keys,
     login,
     metrics,
+    operations,
     page,
     stream,
     subscriptions,
+    traces,
     unified_streams,
     unified_tests,
 )
@@ -43,6 +45,7 @@ from web.cli import register_commands
 from web.event_types import EventTypes
 from web.feed.listener import Listener
 from web.keyring import KeyRing
+from web.operations.links import Links
 from web.refusals import Refusals
 from web.state import WebState, set_state
 
@@ -61,6 +64,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     # A rule that cannot be used is told now, not at the first event.
     load_rules(settings)
     rules_of_file(settings)
+    Links(settings)
     logging.getLogger("spanfeed").setLevel(settings.log_level)
     app = Flask("web", static_folder="static", root_path=str(Path(__file__).parent))
     app.config.update(
@@ -118,7 +122,7 @@ def make_app(settings: Settings | None = None) -> Flask:
     extensions.register(app)
     metrics.add_to(app, state)
     feeds = (events, feed_routes, stream, unified_streams, unified_tests)
-    told = (custom_events, event_types, subscriptions, alerts)
+    told = (custom_events, event_types, subscriptions, alerts, operations, traces)
     for routes in (chat, feedback, *feeds, *told, health, page, keys, login, contract):
         app.register_blueprint(routes.blueprint)
     register_commands(app.cli)

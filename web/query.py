@@ -44,6 +44,15 @@ def whole_number(name: str, default: int, lowest: int, highest: int) -> int:
     return int(text)
 
 
+def text(name: str, limit_characters: int) -> str | None:
+    """A text of the query, None without it or for an empty one. Raises Problem."""
+    found = request.args.get(name)
+    if found and (len(found) > limit_characters or "\x00" in found):
+        message = f"must have at most {limit_characters} characters, none of them NUL"
+        raise invalid("query", name, message, "invalid_text", found)
+    return found or None
+
+
 class Pager:
     """A page of rows that are numbered, the newest first, as the query asks for it. Raises Problem."""
 
@@ -66,14 +75,14 @@ class Pager:
         return {name: list(map(shown, page)), "has_more": more, "next_before": page[-1].id if more else None}
 
 
-def _moment(text: str) -> datetime.datetime:
-    """ISO 8601 with Z, an offset, none (UTC), or an offset whose + arrived as a space."""
+def moment(name: str, text: str) -> datetime.datetime:
+    """The time of a parameter: ISO 8601 with Z, an offset, none (UTC), or an offset whose + arrived as a space."""
     text = re.sub(r" (\d\d:?\d\d)$", r"+\1", text.strip())
     try:
-        moment = datetime.datetime.fromisoformat(text)
+        found = datetime.datetime.fromisoformat(text)
     except ValueError:
-        raise invalid("query", "since", "must be a time in ISO 8601", "invalid_time", text) from None
-    return moment.replace(tzinfo=datetime.UTC) if moment.tzinfo is None else moment.astimezone(datetime.UTC)
+        raise invalid("query", name, "must be a time in ISO 8601", "invalid_time", text) from None
+    return found.replace(tzinfo=datetime.UTC) if found.tzinfo is None else found.astimezone(datetime.UTC)
 
 
 def cursor() -> int | None:
@@ -95,7 +104,7 @@ def cursor() -> int | None:
     if after is not None:
         return parse_cursor(after)
     try:
-        return None if since is None else id_at(_moment(since))
+        return None if since is None else id_at(moment("since", since))
     except OverflowError:
         raise invalid("query", "since", "is out of range", "invalid_time", since) from None
 

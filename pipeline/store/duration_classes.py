@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import bisect
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 _DIGITS = (10, 15, 20, 30, 50, 70)
 BOUNDS_MS = (1, 2, 3, 5, 7, *(digits * 10**power for power in range(5) for digits in _DIGITS))
@@ -17,11 +17,11 @@ def class_of(took_ms: int | None) -> int:
     return UNTIMED if took_ms is None else bisect.bisect_left(BOUNDS_MS, took_ms)
 
 
-def percentile_ms(counts: Mapping[int, int], share: float) -> float | None:
+def percentile_ms(counts: Mapping[int, int], share: float, bounds_ms: Sequence[float] = BOUNDS_MS) -> float | None:
     """The duration that `share` of the timed events did not exceed, None without any.
 
-    It lies in the right class; within it, it is guessed as if the events lay evenly. Of the class without an end the
-    beginning is given.
+    `counts` are by class, of which `bounds_ms` are the highest durations. It lies in the right class; within it, it is
+    guessed as if the events lay evenly. Of the class without an end the beginning is given.
     """
     total = sum(counts.values())
     if not total:
@@ -30,12 +30,8 @@ def percentile_ms(counts: Mapping[int, int], share: float) -> float | None:
     for number in sorted(counts):
         count = counts[number]
         if left <= count:
-            lower, upper = _edges(number)
-            return round(lower + (upper - lower) * left / count, 1)
+            break
         left -= count
-    return round(_edges(max(counts))[1], 1)
-
-
-def _edges(number: int) -> tuple[float, float]:
-    lower = BOUNDS_MS[number - 1] if number else 0
-    return lower, BOUNDS_MS[number] if number < len(BOUNDS_MS) else lower
+    lower = bounds_ms[number - 1] if number else 0
+    upper = bounds_ms[number] if number < len(bounds_ms) else lower
+    return round(lower + (upper - lower) * min(1.0, left / max(1, count)), 2)

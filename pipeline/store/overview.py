@@ -72,6 +72,7 @@ class Kind:
     event_type: str
     category: str
     events: int = 0
+    started: int = 0
     completed: int = 0
     failed: int = 0
     timed: int = 0
@@ -121,17 +122,13 @@ def read(store: Store, asked: Range, filters: Filters) -> list[Kind]:
 def _add(kind: Kind, index: int, status: str, count: int) -> None:
     kind.events += count
     kind.volume[index] = kind.volume.get(index, 0) + count
-    if status == Status.COMPLETED:
+    if status == Status.STARTED:
+        kind.started += count
+    elif status == Status.COMPLETED:
         kind.completed += count
     elif status == Status.FAILED:
         kind.failed += count
         kind.errors[index] = kind.errors.get(index, 0) + count
-
-
-def runs(store: Store, asked: Range) -> int:
-    """How many messages were begun in the range. Raises StoreUnavailable."""
-    found = read(store, asked, Filters(("message_received",), (Status.STARTED,)))
-    return found[0].events if found else 0
 
 
 def forget_before(store: Store, minutes_before: datetime.datetime, all_before: datetime.datetime) -> None:

@@ -52,6 +52,7 @@ ANSWERED = [
     Asked("How do I delete all my data?", "how-to/stop-and-restart.md", "stop Spanfeed and delete the home folder"),
     Asked("What is a session token?", "glossary.md", "a short-lived credential for one session"),
     Asked("What is the epoch?", "glossary.md", "a number that changes when Redis has lost its data"),
+    Asked("Can I export the events as CSV?", "reference/http-api.md", "export the same events as CSV"),
     Asked("What are open feeds?", "how-to/connect-a-frontend.md", "Open feeds are WebSocket feeds that need no key"),
     Asked("How do I allow another origin?", "how-to/connect-a-frontend.md", "SPANFEED_ALLOWED_ORIGINS"),
     Asked("How do I poll for events instead of using a WebSocket?", "how-to/connect-a-frontend.md", "?after=<id>"),
@@ -114,7 +115,6 @@ REFUSED = [
     "How do I reset my PayPal password?",
     "What does a subscription cost per month?",
     "Is there a Docker image?",
-    "Can I export the events as CSV?",
 ]
 
 

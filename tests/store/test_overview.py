@@ -78,7 +78,7 @@ def test_every_step_counts_the_same(store: Store, span_us: int) -> None:
     high = overview.read(store, asked, Filters(priorities=("high",), event_types=("agent_*",)))
     assert [(kind.event_type, kind.events) for kind in high] == [("agent_thinking", 1)]
     assert overview.read(store, asked, Filters(statuses=("failed",))) == [
-        dataclasses.replace(error, events=1, volume={index: 1}, errors={index: 1})
+        dataclasses.replace(error, events=1, started=0, volume={index: 1}, errors={index: 1})
     ]
 
 

@@ -179,6 +179,18 @@ GOOD: dict[str, list[Case]] = {
             "DELETE", f"/api/v1/alerts/silences/{w.made('/api/v1/alerts/silences', rule='y', seconds=60)['id']}"
         )
     ],
+    "operations.overview": [
+        lambda w: w.ask("GET", "/api/v1/operations/overview?range=30d"),
+        lambda w: w.ask("GET", "/api/v1/operations/overview?event_status=failed"),
+    ],
+    "operations.list_events": [lambda w: w.ask("GET", "/api/v1/operations/events?text=said&limit=1")],
+    "operations.export_events": [lambda w: w.ask("GET", "/api/v1/operations/events/export")],
+    "traces.list_sessions": [lambda w: w.ask("GET", "/api/v1/operations/sessions?limit=1")],
+    "traces.list_runs": [lambda w: w.ask("GET", f"/api/v1/operations/sessions/{w.session_id}/runs")],
+    "traces.run_trace": [
+        lambda w: w.ask("GET", f"/api/v1/operations/runs/{w.answered}"),
+        lambda w: w.ask("GET", f"/api/v1/operations/runs/{w.failed}"),
+    ],
     "keys.create_key": [lambda w: w.ask("POST", "/api/v1/keys", json={"name": "n", "scopes": ["events:read"]})],
     "keys.list_keys": [lambda w: w.ask("GET", "/api/v1/keys")],
     "keys.rotate_key": [

@@ -10,6 +10,7 @@ from web.contract.parameters import FILTERS
 JSON = "application/json"
 STREAM = "text/event-stream"
 _PAGES = ("limit", "before")
+_TABLE = ("range", "from", "to", *FILTERS, "session", "user", "message_id", "text")
 _RESUMED = ("after", "epoch", *FILTERS, "Last-Event-ID")
 
 
@@ -124,6 +125,20 @@ OPERATIONS: dict[str, Operation] = {
     "alerts.list_silences": Operation("Alerts", {200: "Silences"}),
     "alerts.make_silence": Operation("Alerts", {201: "Silence"}, body="NewSilence", problems=(409,)),
     "alerts.end_silence": Operation("Alerts", {200: "Said"}, problems=(404,)),
+    "operations.overview": Operation(
+        "Operations", {200: "Overview"}, takes=("range", "from", "to", *FILTERS), problems=(422,)
+    ),
+    "operations.list_events": Operation(
+        "Operations", {200: "EventTable"}, takes=(*_TABLE, "event_before", "limit"), problems=(422,)
+    ),
+    "operations.export_events": Operation(
+        "Operations", {200: None}, takes=("format", *_TABLE), problems=(422,), media="text/csv"
+    ),
+    "traces.list_sessions": Operation(
+        "Operations", {200: "Sessions"}, takes=("q", "session_before", "limit"), problems=(422,)
+    ),
+    "traces.list_runs": Operation("Operations", {200: "Runs"}, takes=("event_before", "limit"), problems=(404, 422)),
+    "traces.run_trace": Operation("Operations", {200: "Trace"}, problems=(404,)),
     "keys.create_key": Operation("Keys", {201: "Key"}, body="NewKey", problems=(409,), located=201),
     "keys.list_keys": Operation("Keys", {200: "Keys"}),
     "keys.rotate_key": Operation(

@@ -40,8 +40,26 @@ _QUERY: dict[str, tuple[Schema, str]] = {
     "alert_status": (one_of(alerts.STATUSES), "Only alerts that stand so."),
     "delivery_status": (one_of(deliveries.STATUSES), "Only deliveries that stand so."),
     "rule": (TEXT, "Only alerts of this rule."),
+    "range": ({"type": "string", "pattern": "^[0-9]{1,6}[mhd]$"}, "The time up to now, 5m to 90d."),
+    "from": (TEXT, "From when, in ISO 8601 or Unix milliseconds; not together with `range`."),
+    "to": (TEXT, "Until when, likewise; without it until now."),
+    "session": (TEXT, "Only events of this session."),
+    "user": (TEXT, "Only events of this user."),
+    "message_id": (TEXT, "Only events of this message."),
+    "text": (TEXT, "Only events whose `user_message` holds these characters."),
+    "event_before": ({**WHOLE, "minimum": 0}, "The `next` of the page before."),
+    "session_before": (TEXT, "The `next` of the page before."),
+    "q": (TEXT, "Only sessions with these characters in their id, owner or user."),
+    "format": ({**one_of(("csv", "ndjson")), "default": "csv"}, "What kind of file."),
 }
-_CALLED = {"alert_status": "status", "delivery_status": "status"}
+_CALLED = {
+    "alert_status": "status",
+    "delivery_status": "status",
+    "session": "session_id",
+    "user": "user_id",
+    "event_before": "before",
+    "session_before": "before",
+}
 _HEADERS: dict[str, tuple[Schema, str]] = {
     "Prefer": (TEXT, "With `respond-async` the reply is 202 at once."),
     "Idempotency-Key": (TEXT, "A request that is sent again with the same key is made once."),

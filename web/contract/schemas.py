@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pipeline.alerting.rules import AlertRule
 from web import schemas
 from web.blueprints.alerts import NewSilence
-from web.contract import replies
+from web.contract import operator_replies, replies
 from web.contract.shapes import SESSION_ID, Schema, many, one_of, ref, thing
 from web.custom_events import CustomEvent
 from web.event_types import Definition
@@ -53,7 +53,9 @@ def all_schemas() -> dict[str, Schema]:
             schema["properties"][field] |= more
         made[name] = schema
     made["NewEvent"] = _with_second_names(made["NewEvent"])
-    made |= {name.title().replace("_", ""): schema for name, schema in vars(replies).items() if _is_reply(name, schema)}
+    for shapes in (replies, operator_replies):
+        found = {name: schema for name, schema in vars(shapes).items() if _is_reply(name, schema)}
+        made |= {name.title().replace("_", ""): schema for name, schema in found.items()}
     made["NewEvents"] = {"anyOf": [ref("NewEvent"), many(ref("NewEvent")), thing(events=many(ref("NewEvent")))]}
     made["Lines"] = {"type": "string", "description": "An event as JSON in each line."}
     made["AlertRuleShown"] = _alert_rule_shown()
