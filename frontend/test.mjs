@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 const here = dirname(fileURLToPath(import.meta.url));
-const folders = ["client/tests", "app/tests", "react/tests"];
+const folders = ["client/tests", "app/tests", "dashboard/tests", "react/tests"];
 const wanted = process.argv.slice(2);
 
 const found = await Promise.all(

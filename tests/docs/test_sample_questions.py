@@ -102,6 +102,7 @@ ANSWERED = [
         ("How do I use a language model?",),
     ),
     Asked("What about Redis?", "how-to/use-postgresql-and-redis.md", "set REDIS_URL", ("How do I use PostgreSQL?",)),
+    Asked("How do I open the dashboard?", "how-to/read-the-dashboard.md", "/dashboard"),
 ]
 
 REFUSED = [

@@ -62,7 +62,8 @@ def test_the_block_holds_all_that_is_needed() -> None:
     given = Settings(port=5_001, home="/srv/feed")
     settings = dataclasses.replace(given, api_key="sf_abc", flower_password="pw", flower_port=5_556)
     text = banner(settings, given)
-    for part in ("http://127.0.0.1:5001/", "http://127.0.0.1:5556/", "user spanfeed, password pw", "sf_abc"):
+    addresses = ("http://127.0.0.1:5001/\n", "http://127.0.0.1:5001/dashboard\n", "http://127.0.0.1:5556/")
+    for part in (*addresses, "user spanfeed, password pw", "sf_abc"):
         assert part in text
     words = shlex.split(next(line for line in text.splitlines() if "curl" in line))
     assert words[1] == "http://127.0.0.1:5001/chat/"

@@ -203,6 +203,7 @@ GOOD: dict[str, list[Case]] = {
     "login.logout": [lambda w: w.ask("POST", "/api/v1/logout")],
     "login.me": [lambda w: w.ask("GET", "/api/v1/me")],
     "page.page": [lambda w: w.ask("GET", "/", key=None)],
+    "page.dashboard": [lambda w: w.ask("GET", "/dashboard", key=None)],
     "page.new_session": [lambda w: w.ask("POST", "/page/session")],
     "health.health": [lambda w: w.ask("GET", "/healthz", key=None)],
     "health.ready": [lambda w: w.ask("GET", "/readyz", key=None)],

@@ -21,7 +21,15 @@ from web.keyring import Locksmith
 from web.policy import ALL
 from web.tokens import UserTokens
 
-PUBLIC = {"page.page", "health.health", "health.ready", "contract.openapi", "contract.asyncapi", "contract.docs"}
+PUBLIC = {
+    "page.page",
+    "page.dashboard",
+    "health.health",
+    "health.ready",
+    "contract.openapi",
+    "contract.asyncapi",
+    "contract.docs",
+}
 """Open to everybody, on purpose."""
 OWN_POLICY = {"page.new_session", "feed.session_feed", "login.login", "login.logout", "login.me"}
 """Judged by themselves: whoever may have no key yet, is refused before the handshake, or is anybody who is known."""

@@ -1,4 +1,4 @@
-"""The chat page, and a visitor's own new session."""
+"""The chat page with a visitor's own new session, and the operators' dashboard."""
 
 from __future__ import annotations
 
@@ -18,13 +18,25 @@ from web.told_chats import tell_begun
 blueprint = Blueprint("page", __name__)
 _COOKIE_SECONDS = 30 * 24 * 3600
 _PAGE = "app/index.html"
+_DASHBOARD = "app/dashboard.html"
 
 
 @blueprint.get("/")
 @public
 def page() -> Response:
-    """The page itself."""
-    response = send_from_directory(str(current_app.static_folder), _PAGE)
+    """The chat page itself."""
+    return _file(_PAGE)
+
+
+@blueprint.get("/dashboard")
+@public
+def dashboard() -> Response:
+    """The operators' page. It shows nothing before an administrator has logged in."""
+    return _file(_DASHBOARD)
+
+
+def _file(name: str) -> Response:
+    response = send_from_directory(str(current_app.static_folder), name)
     response.headers["Cache-Control"] = "no-cache"
     return response
 

@@ -132,7 +132,7 @@ def _responses(endpoint: str, policy: str, known: Operation) -> dict[str, Any]:
     counted = _COUNTED if known.limited else ()
     good = {str(status): _good(status, name, known, counted) for status, name in known.replies.items()}
     statuses = {500, *known.problems}
-    if not _is_open(endpoint, policy) or endpoint in PUBLIC - {"page.page"}:
+    if not _is_open(endpoint, policy) or endpoint in PUBLIC - {"page.page", "page.dashboard"}:
         statuses |= {400, 401, 403, 503}
     if policy in set(Scope):
         statuses.add(406)

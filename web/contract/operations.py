@@ -149,6 +149,7 @@ OPERATIONS: dict[str, Operation] = {
     "login.logout": Operation("Logging in", {200: "Said"}),
     "login.me": Operation("Logging in", {200: "Me"}),
     "page.page": Operation("Page", {200: None}, media="text/html", limited=False),
+    "page.dashboard": Operation("Page", {200: None}, media="text/html", limited=False),
     "page.new_session": Operation("Page", {201: "NewSession"}),
     "health.health": _HEALTH,
     "health.ready": Operation("Health", {200: "Ready", 503: "Ready"}, limited=False),
@@ -159,5 +160,5 @@ OPERATIONS: dict[str, Operation] = {
 }
 """Every route but the page's files."""
 
-PUBLIC = {"page.page", "page.new_session", "login.login"}
+PUBLIC = {"page.page", "page.dashboard", "page.new_session", "login.login"}
 """What may be asked without a credential, beyond what its policy calls public."""

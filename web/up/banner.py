@@ -24,10 +24,11 @@ def banner(settings: Settings, given: Settings) -> str:
 
 Spanfeed is running; Ctrl-C ends it.
 
-  Page     {page}/
-  Flower   http://127.0.0.1:{settings.flower_port}/  user {settings.flower_user}, password {password}
-  API key  {key}
-  Logs     {settings.home_path / "logs"}
+  Page       {page}/
+  Dashboard  {page}/dashboard
+  Flower     http://127.0.0.1:{settings.flower_port}/  user {settings.flower_user}, password {password}
+  API key    {key}
+  Logs       {settings.home_path / "logs"}
 
   Try it:
   curl {page}/chat/ -H {header} -H 'Content-Type: application/json' -d '{_QUESTION}'
