@@ -73,7 +73,7 @@ def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
     foreign: list[str] = []
 
     def watch(page: Page) -> None:
-        page.on("console", lambda line: said.append(line.text) if _is_ours(line) else None)
+        page.on("console", lambda line: said.append(line.text) if is_ours(line) else None)
         page.on("pageerror", lambda error: said.append(str(error)))
 
     opened.on("page", watch)
@@ -83,7 +83,7 @@ def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
     assert (said, foreign) == ([], [])
 
 
-def _is_ours(line: ConsoleMessage) -> bool:
+def is_ours(line: ConsoleMessage) -> bool:
     """An error, but not the browser's own word that a request or a handshake has failed: no page can keep it back."""
     network = line.text.startswith("Failed to load resource") or "WebSocket connection to" in line.text
     return line.type == "error" and not network
