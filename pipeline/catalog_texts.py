@@ -155,17 +155,6 @@ WORDS_ALONE: Texts = _texts(
     "📄 Searching by words alone...", "📄 Tunatafuta kwa maneno pekee...", "📄 Recherche par les mots seuls..."
 )
 """The search goes on without embeddings."""
-NOTES: Mapping[str, Texts] = {
-    "another_model": _texts(
-        "🔁 Asking another model...", "🔁 Tunauliza modeli nyingine...", "🔁 Un autre modèle est consulté..."
-    ),
-    "plan_by_rules": _texts(
-        "🧭 Choosing by rules what to search...",
-        "🧭 Tunachagua kwa kanuni cha kutafuta...",
-        "🧭 Choix de la recherche par des règles...",
-    ),
-}
-"""What progress of a stage may say besides its own sentence."""
 
 REASONS: Mapping[str, Texts] = {
     "error": _texts(
@@ -190,3 +179,15 @@ REASONS: Mapping[str, Texts] = {
         "Le message a attendu trop longtemps et n'a pas reçu de réponse. Veuillez réessayer.",
     ),
 }
+
+NOTES: Mapping[str, Texts] = {
+    "another_model": _texts(
+        "🔁 Asking another model...", "🔁 Tunauliza modeli nyingine...", "🔁 Un autre modèle est consulté..."
+    ),
+    "plan_by_rules": _texts(
+        "🧭 Choosing by rules what to search...",
+        "🧭 Tunachagua kwa kanuni cha kutafuta...",
+        "🧭 Choix de la recherche par des règles...",
+    ),
+}
+"""What progress of a stage may say besides its own sentence."""

@@ -8,20 +8,18 @@ import os
 from typing import TYPE_CHECKING
 
 from pipeline import search_settings
-from pipeline.errors import SettingError
 from pipeline.settings import Settings
 from pipeline.store import open_store
 from pipeline.store.document_index import Index
 from pipeline.store.documents import DocumentIndex
 from pipeline.store.vectors import Vectors, VectorTable
+from tasks.endpoints import endpoints
 from tasks.llm.extractive import ExtractiveModel
 from tasks.llm.model import Model
 from tasks.rag.fts import FtsRetriever
 from tasks.rag.retriever import Retriever
 
 if TYPE_CHECKING:
-    from tasks.llm.failover import FailoverModel
-    from tasks.llm.planner import Planner
     from tasks.rag.embeddings import Embedder
 
 INDEX_FILE = "documents.db"
@@ -95,46 +93,10 @@ def retriever(settings: Settings) -> Retriever:
 def preload(settings: Settings) -> None:
     """Loads the libraries that model and search need, so that processes that are forked from this one share them."""
     if settings.openai_base_url:
-        importlib.import_module("tasks.llm.planner" if settings.planner == "model" else "tasks.llm.failover")
+        importlib.import_module("tasks.llm.openai")
     if settings.embeddings_base_url:
         importlib.import_module("tasks.rag.hybrid")
         importlib.import_module("tasks.rag.chroma" if settings.chroma_host else "tasks.rag.exact")
-
-
-@functools.cache
-def endpoints(settings: Settings) -> FailoverModel | None:
-    """The OpenAI-compatible endpoints that are set; None without one. Raises SettingError."""
-    if not settings.openai_base_url:
-        return None
-    # Here, since they load an HTTP client, which most processes do without.
-    from tasks.llm.endpoint import SECOND, Prices
-    from tasks.llm.failover import FailoverModel
-    from tasks.llm.openai import OpenAIModel
-
-    connect, stall = settings.llm_connect_timeout_seconds, settings.llm_stall_timeout_seconds
-    first_token = settings.llm_first_token_timeout_seconds
-    named = (settings.openai_base_url, settings.openai_api_key, settings.openai_model)
-    prices = Prices(settings.llm_input_price_per_million, settings.llm_output_price_per_million)
-    memory = settings.memory_limit_tokens
-    models = [OpenAIModel(*named, connect, stall, first_token, prices, memory_tokens=memory)]
-    if settings.llm_second_base_url:
-        named = (settings.llm_second_base_url, settings.llm_second_api_key, settings.llm_second_model)
-        prices = Prices(settings.llm_second_input_price_per_million, settings.llm_second_output_price_per_million)
-        models.append(OpenAIModel(*named, connect, stall, first_token, prices, SECOND, memory))
-    return FailoverModel(models, settings.llm_rest_seconds)
-
-
-@functools.cache
-def planner(settings: Settings) -> Planner | None:
-    """The model that chooses the tools, where the settings want one and name an endpoint. Raises SettingError."""
-    if settings.planner not in {"rules", "model"}:
-        raise SettingError(f"SPANFEED_PLANNER must be rules or model, not {settings.planner}")
-    author = endpoints(settings) if settings.planner == "model" else None
-    if author is None:
-        return None
-    from tasks.llm.planner import Planner
-
-    return Planner(author, settings.planner_timeout_seconds, settings.tool_calls_limit, settings.memory_limit_tokens)
 
 
 @functools.cache

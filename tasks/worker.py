@@ -12,6 +12,7 @@ from pipeline.errors import SpanfeedError
 from tasks import jobs, presence, toolbox
 from tasks.celery import app
 from tasks.closers import LostChildren
+from tasks.endpoints import planner
 from tasks.envelope import pushes_directly
 from tasks.resources import preload
 from tasks.runtime import runtime
@@ -33,10 +34,11 @@ def compare_with_kombu(**_: Any) -> None:
 
 @signals.worker_init.connect(weak=False)
 def load_model(**_: Any) -> None:
-    """Loads what the model needs, and the tools, once for all children."""
+    """Loads what the model needs, the tools and who chooses them, once for all children."""
     settings = settings_table.load()
     preload(settings)
     toolbox.tools(settings)
+    planner(settings)
 
 
 @signals.worker_process_init.connect(weak=False)

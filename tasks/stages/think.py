@@ -12,11 +12,12 @@ from pipeline.errors import RetrievalFailed
 from pipeline.tracing import current_stage_span, report_progress
 from tasks import toolbox
 from tasks.descriptions import described
+from tasks.endpoints import planner
 from tasks.llm.attributes import model_attributes
 from tasks.llm.model import Turn
 from tasks.rag.plan import Plan, make_plan
 from tasks.rag.retriever import Collection
-from tasks.resources import planner, retriever
+from tasks.resources import retriever
 from tasks.stage import Ending, Opening, Outcome, StageRun, stage
 
 if TYPE_CHECKING:

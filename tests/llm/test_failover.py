@@ -11,12 +11,12 @@ import pytest
 from pipeline import catalog
 from pipeline import settings as settings_table
 from pipeline.errors import SettingError, StageFailed, TransientFault
+from tasks.endpoints import endpoints
 from tasks.llm.attributes import model_attributes
 from tasks.llm.endpoint import Prices
 from tasks.llm.failover import FailoverModel
 from tasks.llm.model import Question, Usage
 from tasks.llm.openai import OpenAIModel
-from tasks.resources import endpoints
 from tests.llm.samples import Told, collect, never, question
 from tests.stand_in import StandIn
 

@@ -11,9 +11,10 @@ from pipeline.errors import SettingError
 from pipeline.settings import Settings
 from pipeline.store.documents import DocumentIndex
 from tasks.descriptions import described
+from tasks.endpoints import planner
 from tasks.rag.ingest import add_path
 from tasks.rag.retriever import Collection
-from tasks.resources import INDEX_FILE, planner
+from tasks.resources import INDEX_FILE
 from tests.rag.conftest import PAGES, write_pages
 
 
