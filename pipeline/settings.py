@@ -484,6 +484,27 @@ class Settings:
     operations_run_limit_events: int = _setting(
         2_000, "SPANFEED_OPERATIONS_RUN_LIMIT_EVENTS", "Events of a run that its trace is made of.", "events"
     )
+    document_limit_bytes: int = _setting(
+        10_000_000, "SPANFEED_DOCUMENT_LIMIT_BYTES", "The largest file that is indexed.", "bytes"
+    )
+    document_unpacked_limit_bytes: int = _setting(
+        100_000_000, "SPANFEED_DOCUMENT_UNPACKED_LIMIT_BYTES", "To how much text a Word file may unpack.", "bytes"
+    )
+    document_pages_limit: int = _setting(
+        2_000, "SPANFEED_DOCUMENT_PAGES_LIMIT", "The most pages of a PDF file that is indexed.", "pages"
+    )
+    document_characters_limit: int = _setting(
+        10_000_000, "SPANFEED_DOCUMENT_CHARACTERS_LIMIT", "The most text of a file that is indexed.", "characters"
+    )
+    document_reading_timeout_seconds: float = _setting(
+        60.0,
+        "SPANFEED_DOCUMENT_READING_TIMEOUT_SECONDS",
+        "Processor time for taking the text out of one file; by the clock five times as much.",
+        "s",
+    )
+    document_reading_memory_bytes: int = _setting(
+        805_306_368, "SPANFEED_DOCUMENT_READING_MEMORY_BYTES", "Memory of the process that reads files.", "bytes"
+    )
     # Subscriptions
     subscriptions_limit: int = _setting(1_000, "SPANFEED_SUBSCRIPTIONS_LIMIT", "Stored subscriptions.", "subscriptions")
     subscriptions_per_owner_limit: int = _setting(

@@ -10,6 +10,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode, SelectolaxError
 
 from pipeline.errors import UnsupportedDocument
 from tasks.rag.plaintext import PlainText, Writer
+from tasks.rag.tables import COLUMNS_NAMED_FROM, labelled
 
 _UNSEEN_TAGS = "script style noscript template nav footer aside svg canvas iframe object head button select dialog"
 _UNSEEN = frozenset(_UNSEEN_TAGS.split())
@@ -26,6 +27,9 @@ _OPENED = re.compile(
     r"<(/?)(article|b|blockquote|code|div|em|font|form|i|ol|section|small|span|strong|table|u|ul)\b", re.IGNORECASE
 )
 _OPEN_LIMIT = 1_000
+# A row with these holds a page's layout rather than values.
+_LAYOUT = "h1, h2, h3, h4, h5, h6, table, ul, ol, pre, p + p"
+_NEXT_CELL = "\x01"
 
 
 def parse_html(source: str) -> PlainText:
@@ -95,6 +99,10 @@ class _Page:
         self._preformatted = 0
         self._heading = 0
         self._cells = False
+        # Within a row of values, which is written as a whole.
+        self._row = False
+        self._only_names = False
+        self._names: list[str] = []
 
     def enter(self, node: LexborNode) -> None:
         """Takes the beginning of an element, or a text."""
@@ -110,10 +118,13 @@ class _Page:
             self._heading = _HEADINGS[tag]
         elif tag in {"td", "th"}:
             if self._cells:
-                self._text.append(" | ")
+                self._text.append(_NEXT_CELL)
             self._cells = True
+            self._only_names &= tag == "th"
+        elif self._row and tag in _BLOCKS:
+            self._text.append(" ")
         elif tag in _BLOCKS:
-            self._block(tag)
+            self._block(node, tag)
 
     def leave(self, node: LexborNode) -> None:
         """Takes the end of an element."""
@@ -121,6 +132,10 @@ class _Page:
         if tag in _HEADINGS:
             self.flush()
             self._heading = 0
+        elif tag == "tr" and self._row:
+            self._row_end()
+        elif self._row and tag in _BLOCKS:
+            self._text.append(" ")
         elif tag in _BLOCKS:
             self.flush()
             if tag in {"li", "tr"}:
@@ -130,7 +145,7 @@ class _Page:
 
     def flush(self) -> None:
         """Writes what was gathered as one block."""
-        text = "".join(self._text)
+        text = "".join(self._text).replace(_NEXT_CELL, " | ")
         self._text = []
         if self._preformatted:
             self.writer.write(text.replace("\0", "\n"), "code")
@@ -143,11 +158,24 @@ class _Page:
             self.writer.write(self._marker + text, self._kind)
             self._marker = ""
 
-    def _block(self, tag: str) -> None:
+    def _row_end(self) -> None:
+        """Writes the row, each value with the name of its column, if a first row of `th` cells names enough of them."""
+        cells = [" ".join(cell.replace("\0", " ").split()) for cell in "".join(self._text).split(_NEXT_CELL)]
+        self._text, self._row, self._cells, self._kind = [], False, False, "paragraph"
+        if self._only_names and not self._names and len(cells) >= COLUMNS_NAMED_FROM:
+            self._names = cells
+            return
+        self.writer.write(" | ".join(labelled(self._names, cells)), "row")
+
+    def _block(self, node: LexborNode, tag: str) -> None:
         self.flush()
         if tag == "pre":
             self._preformatted += 1
         if tag == "li":
             self._marker, self._kind = "- ", "item"
+        elif tag == "table":
+            self._names = []
         elif tag == "tr":
             self._marker, self._kind = "", "row"
+            self._row = not self._preformatted and node.css_first(_LAYOUT) is None
+            self._only_names = True

@@ -13,7 +13,8 @@ from pipeline.errors import SpanfeedError, UnsupportedDocument
 from pipeline.store.document_index import Index
 from pipeline.store.documents import Chunk, Document, Listed
 from tasks.rag.chunks import chunk
-from tasks.rag.formats import read
+from tasks.rag.limits import OnPage, no_news
+from tasks.rag.reading import FileReader
 from tasks.rag.told_documents import DocumentTeller
 
 Progress = Callable[[int, int, str], None]
@@ -48,15 +49,29 @@ def add_path(
     base_url: str = "",
     mirror: bool = False,
     teller: DocumentTeller | None = None,
+    reader: FileReader | None = None,
 ) -> Report:
     """Indexes the file `path`, or all files of the folder `path`, under their paths relative to it.
 
     `on_progress` gets how many of how many files are done and the path of the last one. `base_url` is where the
     folder can be read on the web. With `mirror`, documents of the collection that are no longer there are removed.
-    `teller` tells of each document that is new or has changed.
+    `teller` tells of each document that is new or has changed. `reader` takes the text out of the files; without one
+    there is one for this call alone.
     Raises UnsupportedDocument when there is nothing at `path`, StoreUnavailable when the index cannot be used.
     """
     check_collection_name(collection)
+    if reader is None:
+        with FileReader() as own:
+            return add_path(
+                index,
+                collection,
+                path,
+                on_progress,
+                base_url=base_url,
+                mirror=mirror,
+                teller=teller,
+                reader=own,
+            )
     report = Report()
     if not path.exists():
         raise UnsupportedDocument(f"There is no file or folder {path}.")
@@ -66,10 +81,10 @@ def add_path(
     for number, name in enumerate(found, start=1):
         try:
             if teller is None:
-                outcome = index.add(*_taken_out(collection, name, root / name, base_url))
+                outcome = index.add(*_taken_out(reader, collection, name, root / name, base_url))
             else:
                 teller.expects(name, new=name not in known, skipped_quietly=mirror)
-                outcome = _add_telling(index, collection, name, root / name, base_url, teller)
+                outcome = _add_telling(index, reader, collection, name, root / name, base_url, teller)
         except UnsupportedDocument as error:
             report.skipped.append((name, str(error)))
         else:
@@ -96,9 +111,20 @@ def remove(index: Index, collection: str, path: str | None = None) -> tuple[int,
     return index.remove(collection, path)
 
 
-def _add_telling(index: Index, collection: str, name: str, file: Path, base_url: str, teller: DocumentTeller) -> str:
+def _add_telling(
+    index: Index,
+    reader: FileReader,
+    collection: str,
+    name: str,
+    file: Path,
+    base_url: str,
+    teller: DocumentTeller,
+) -> str:
+    def tell_page(page: int, pages: int) -> None:
+        teller.page_read(name, page, pages)
+
     try:
-        document, chunks = _taken_out(collection, name, file, base_url)
+        document, chunks = _taken_out(reader, collection, name, file, base_url, tell_page)
         if index.has(document, chunks):
             return "unchanged"
         teller.half_done(name, len(chunks))
@@ -113,8 +139,10 @@ def _add_telling(index: Index, collection: str, name: str, file: Path, base_url:
     return outcome
 
 
-def _taken_out(collection: str, name: str, file: Path, base_url: str) -> tuple[Document, Sequence[Chunk]]:
-    plain = read(file)
+def _taken_out(
+    reader: FileReader, collection: str, name: str, file: Path, base_url: str, on_page: OnPage = no_news
+) -> tuple[Document, Sequence[Chunk]]:
+    plain = reader.read(file, on_page)
     url = plain.url or (f"{base_url.rstrip('/')}/{quote(name)}" if base_url else "")
     return Document(collection, name, plain.title, url, plain.text), chunk(collection, name, plain)
 

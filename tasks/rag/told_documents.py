@@ -27,6 +27,7 @@ class DocumentTeller:
         self._left = limit
         self._quiet = False
         self._begun_at: dict[str, float] = {}
+        self._percent = 0
 
     def expects(self, name: str, new: bool, skipped_quietly: bool) -> None:
         """Work on a document begins. One that is not new may turn out to be unchanged, of which nothing is told.
@@ -34,8 +35,21 @@ class DocumentTeller:
         `skipped_quietly`: that it cannot be read is no news.
         """
         self._quiet = skipped_quietly
+        self._percent = 0
         if new and not skipped_quietly:
             self._begin(name)
+
+    def page_read(self, name: str, page: int, pages: int) -> None:
+        """A page was read; told when that is another whole per cent, so at most 50 times a document.
+
+        Of a document that was known before nothing is told yet: it may turn out to be unchanged.
+        """
+        percent = _HALF_DONE * page // pages
+        if percent <= self._percent:
+            return
+        self._percent = percent
+        done = {"progress": percent, "progress_percent": percent, "current_step": "reading"}
+        self._tell("processing_progress", name, "updated_at", status="processing", **done, page=page, pages=pages)
 
     def half_done(self, name: str, chunks: int) -> None:
         """Its text was taken out of the file; so many chunks go into the index."""

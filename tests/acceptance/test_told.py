@@ -19,6 +19,7 @@ from pipeline.store import audit, exporting
 from tests.parts.redis_part import RedisPart
 from tests.parts.stack import KEY, ROOT, Stack
 from tests.parts.waiting import wait_for
+from tests.rag.files import lines, pdf
 from web.monitoring import Monitor
 
 SECRET = "sf_S3cretPartS3cretPartS3cretPart"
@@ -134,6 +135,7 @@ def test_documents_are_told_from_begin_to_end(stack: Stack, tmp_path: Path) -> N
     """Without this somebody who waits for a document would ask for it again and again."""
     (tmp_path / "a.md").write_text("# Zebras\n\nThe blue zebra eats turnips.\n", encoding="utf-8")
     (tmp_path / "b.png").write_bytes(b"\x89PNG")
+    (tmp_path / "c.pdf").write_bytes(pdf([lines("The zebra sleeps."), lines("It wakes at nine.")]))
     for _ in range(2):
         stack.command("documents", "add", str(tmp_path), "--collection", "z")
     (tmp_path / "a.md").write_text("# Zebras\n\nThe green zebra eats nothing.\n", encoding="utf-8")
@@ -146,6 +148,9 @@ def test_documents_are_told_from_begin_to_end(stack: Stack, tmp_path: Path) -> N
     assert brief(of_a) == [(f"document.{what}", "everyone") for what in once * 2]
     assert [e["event_data"]["outcome"] for e in of_a if "outcome" in e["event_data"]] == ["added", "replaced"]
     assert of_a[3]["event_data"]["chunks_created"] == 1
+    of_c = [e["event_data"] for e in events if e["event_data"]["document_id"] == "z/c.pdf"]
+    read = [(e["progress"], e["page"], e["pages"]) for e in of_c if e.get("current_step") == "reading"]
+    assert (read, len(of_c)) == ([(25, 1, 2), (50, 2, 2)], 6)
     of_b = [e["event_type"] for e in events if e["event_data"]["document_id"] == "z/b.png"]
     assert of_b == ["document.uploaded", "document.processing_started", "document.processing_failed"] * 2
 

@@ -73,7 +73,7 @@ ANSWERED = [
     Asked("Who may chat without a key?", "explanation/security.md", "only where SPANFEED_PUBLIC_CHAT lets them"),
     Asked("What is an event?", "reference/events.md", "An event is a record that a piece of work has begun"),
     Asked("What is a stage?", "how-to/add-a-stage-or-report-progress.md", "A stage is a step of answering a message"),
-    Asked("Can I use PDF files?", "how-to/add-your-documents.md", "cannot be read yet"),
+    Asked("Can I use PDF files?", "how-to/add-your-documents.md", "You can use PDF files whose text can be selected"),
     Asked("Which languages are supported?", "reference/events.md", "English, Kiswahili and French"),
     Asked("Is my data sent to OpenAI?", "how-to/use-a-model.md", "only if OPENAI_BASE_URL names OpenAI's endpoint"),
     Asked("Does it work offline?", "how-to/stop-and-restart.md", "works offline, without any network"),

@@ -14,6 +14,7 @@ from tasks.rag.fts import FtsRetriever
 from tasks.rag.fusion import fuse
 from tasks.rag.ingest import add_path
 from tasks.rag.plan import make_plan
+from tasks.rag.reading import FileReader
 
 Ask = Callable[..., Answer]
 
@@ -90,10 +91,17 @@ def pages(tmp_path: Path) -> Path:
     return write_pages(tmp_path / "pages", PAGES)
 
 
+@pytest.fixture(scope="session")
+def reader() -> Iterator[FileReader]:
+    """One reader of files for all tests."""
+    with FileReader() as made:
+        yield made
+
+
 @pytest.fixture
-def filled(index: DocumentIndex, pages: Path) -> DocumentIndex:
+def filled(index: DocumentIndex, pages: Path, reader: FileReader) -> DocumentIndex:
     """The index with the pages in the collection `docs`."""
-    assert add_path(index, "docs", pages).added == len(PAGES)
+    assert add_path(index, "docs", pages, reader=reader).added == len(PAGES)
     return index
 
 

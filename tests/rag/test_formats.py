@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import UnsupportedDocument
-from tasks.rag.formats import SIZE_LIMIT_BYTES, parse, read
+from tasks.rag.formats import parse
+from tasks.rag.limits import SIZE_LIMIT_BYTES
+from tasks.rag.reading import FileReader
 
 
 def test_a_text_file_is_taken_as_it_is() -> None:
@@ -26,14 +28,27 @@ def test_a_byte_order_mark_is_no_character() -> None:
 @pytest.mark.parametrize(
     ("name", "data", "reason"),
     [
-        ("a.pdf", b"%PDF-1.7", "Only txt, md and html files can be read."),
-        ("noending", b"hello", "Only txt, md and html files can be read."),
+        ("a.xlsx", b"PK", "Only txt, md, html, csv, pdf and docx files can be read."),
+        ("noending", b"hello", "Only txt, md, html, csv, pdf and docx files can be read."),
         ("a.txt", "héllo".encode("latin-1"), "The file is not UTF-8 text (byte 1)."),
         ("a.txt", "hello".encode("utf-16"), "The file is UTF-16 text; save it as UTF-8."),
         ("a.md", b"a\x00b", "The file is not text: it holds NUL characters."),
+        ("a.txt", b"", "The file is empty."),
         ("a.txt", b" \n\t", "The file holds no text."),
         ("a.md", b"---\ntitle: Moved\n---\n", "The file holds no text."),
         ("a.html", b"<html><body><script>x</script></body></html>", "The file holds no text."),
+        ("a.txt", b"%PDF-1.4\nhello", "The file is a PDF file, though its name ends in .txt."),
+        ("a.csv", b"PK\x03\x04", "The file is a zip archive or an Office file, though its name ends in .csv."),
+        ("a.pdf", b"MZ\x90", "The file is no PDF file but a program."),
+        ("a.pdf", b"hello", "The file is no PDF file, though its name says so."),
+        ("a.docx", b"%PDF-1.4", "The file is no Word file but a PDF file."),
+        (
+            "a.docx",
+            b"\xd0\xcf\x11\xe0",
+            "The file is encrypted, or an old Word file: save it as .docx without a password.",
+        ),
+        ("a.docx", b"PK\x03\x04 damaged", "The Word file is damaged: its archive cannot be read."),
+        ("a.csv", b'a,b\n"open,', "The table cannot be read: unexpected end of data."),
         ("a.txt", b"x" * (SIZE_LIMIT_BYTES + 1), "The file is larger than 10 MB."),
     ],
 )
@@ -54,4 +69,4 @@ def test_what_is_no_regular_file_is_refused_without_waiting(tmp_path: Path) -> N
     os.mkfifo(tmp_path / "pipe.txt")
     for name in ("pipe.txt", "absent.txt", ""):
         with pytest.raises(UnsupportedDocument, match="It is not a file"):
-            read(tmp_path / name)
+            FileReader().read(tmp_path / name)

@@ -64,9 +64,9 @@ def test_what_is_skipped_is_said_and_hidden_or_foreign_files_are_left_alone(
     report = add_path(index, "docs", tmp_path / "a")
     assert paths(index) == ["d.md", "inside.md", "sub/e.md"]
     assert sorted(report.skipped) == [
-        ("b.png", "Only txt, md and html files can be read."),
+        ("b.png", "Only txt, md, html, csv, pdf and docx files can be read."),
         ("broken.md", "It is not a file."),
-        ("c.txt", "The file holds no text."),
+        ("c.txt", "The file is empty."),
         ("folder", "It is a link to a folder."),
         ("link.txt", "It is a link out of the folder."),
     ]

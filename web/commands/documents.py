@@ -24,7 +24,7 @@ def documents() -> None:
 @click.option("--sample", is_flag=True, help="Make the collection the same as the folder: what is gone is removed.")
 @explained
 def add(path: Path, collection: str, sample: bool) -> None:
-    """Index a file or a folder (txt, md, html)."""
+    """Index a file or a folder (txt, md, html, csv, pdf, docx)."""
     from tasks import documents as index
 
     settings, store = opened()
