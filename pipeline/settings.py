@@ -316,7 +316,7 @@ class Settings:
     )
     chroma_timeout_ms: int = _setting(2_000, "SPANFEED_CHROMA_TIMEOUT_MS", "One request to ChromaDB.", "ms")
     refusal_threshold: float = _setting(
-        0.72, "SPANFEED_REFUSAL_THRESHOLD", "Confidence below which nothing is claimed.", "0..1"
+        0.68, "SPANFEED_REFUSAL_THRESHOLD", "Confidence below which nothing is claimed.", "0..1"
     )
     extractive_words_per_second: float = _setting(
         40.0, "SPANFEED_EXTRACTIVE_WORDS_PER_SECOND", "Pace of quoted answers; 0: at once.", "words/s"

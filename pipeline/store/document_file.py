@@ -62,6 +62,17 @@ def _prepare(connection: sqlite3.Connection, name: str) -> None:
         raise StoreUnavailable(
             f"The document index {name} has version {version}, this program reads version {SCHEMA_VERSION}."
         )
+    _add_language(connection)
+
+
+def _add_language(connection: sqlite3.Connection) -> None:
+    """Adds the column that files of this version got later; programs that do not know it are not disturbed."""
+    missing = "SELECT count(*) = 0 FROM pragma_table_info('documents') WHERE name = 'language'"
+    if connection.execute(missing).fetchone()[0]:
+        connection.execute("BEGIN IMMEDIATE")
+        if connection.execute(missing).fetchone()[0]:
+            connection.execute("ALTER TABLE documents ADD COLUMN language TEXT NOT NULL DEFAULT ''")
+        connection.execute("COMMIT")
 
 
 def _has_fts5(connection: sqlite3.Connection) -> bool:

@@ -47,24 +47,32 @@ _VARIABLES_LIMIT = 500
 
 @dataclasses.dataclass(frozen=True)
 class Document:
-    """A document as it is kept; `text` is its plain text, into which chunks and citations point."""
+    """A document as it is kept; `text` is its plain text, into which chunks and citations point.
+
+    `language` is its code, or empty where it is not known.
+    """
 
     collection: str
     path: str
     title: str
     url: str
     text: str
+    language: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
 class Chunk:
-    """A piece of a document: `text` is characters `start` to `end` of the document's text."""
+    """A piece of a document: `text` is characters `start` to `end` of the document's text.
+
+    `forms` are further words under which it is found, with spaces between them; nobody reads them.
+    """
 
     chunk_id: str
     heading: str
     text: str
     start: int
     end: int
+    forms: str = ""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +173,8 @@ class DocumentIndex:
                     return "unchanged"
                 self._delete(connection, [known[0]])
             key = connection.execute(
-                "INSERT INTO documents (collection, path, title, url, text, digest, added_at) VALUES (?,?,?,?,?,?,?)",
+                "INSERT INTO documents (collection, path, title, url, text, language, digest, added_at)"
+                " VALUES (?,?,?,?,?,?,?,?)",
                 (*dataclasses.astuple(document), digest, datetime.now(UTC).isoformat(timespec="seconds")),
             ).lastrowid
             for chunk in chunks:
@@ -175,7 +184,8 @@ class DocumentIndex:
                 ).lastrowid
                 connection.execute(
                     "INSERT INTO chunk_words (rowid, title, heading, body) VALUES (?,?,?,?)",
-                    (row, document.title, chunk.heading, chunk.text),
+                    # The title is shown from the table of documents: in this one it is only searched.
+                    (row, f"{document.title} {chunk.forms}".rstrip(), chunk.heading, chunk.text),
                 )
         return "added" if known is None else "replaced"
 
@@ -204,7 +214,7 @@ class DocumentIndex:
         """One document with its plain text, or None."""
         with self._reading() as connection:
             row = connection.execute(
-                "SELECT collection, path, title, url, text FROM documents WHERE collection = ? AND path = ?",
+                "SELECT collection, path, title, url, text, language FROM documents WHERE collection = ? AND path = ?",
                 (collection, path),
             ).fetchone()
             return Document(*row) if row else None

@@ -172,7 +172,7 @@ class PostgresIndex:
 
     def _words(self, document: Document, chunks: Sequence[Chunk]) -> list[tuple[int, str]]:
         """Of each chunk how many words it has, and its words as PostgreSQL reads them."""
-        texts = [part for chunk in chunks for part in (f"{document.title}\n{chunk.heading}", chunk.text)]
+        texts = [part for chunk in chunks for part in (f"{document.title}\n{chunk.heading}\n{chunk.forms}", chunk.text)]
         stems = iter(self._stemmer.stems(texts))
         return [_vector(next(stems), next(stems)) for _ in chunks]
 

@@ -9,6 +9,8 @@ from pipeline.errors import StoreUnavailable
 from pipeline.store.connections import ThreadConnections
 from pipeline.store.document_file import TOKENIZER
 
+_REMEMBERED_WORDS = 50_000
+
 
 def _memory() -> sqlite3.Connection:
     connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
@@ -22,6 +24,19 @@ class Stemmer:
 
     def __init__(self) -> None:
         self._connections = ThreadConnections(_memory)
+        self._known: dict[str, str] = {}
+
+    def stems_of_words(self, words: Sequence[str]) -> dict[str, str]:
+        """Word → stem, for single words; the latest are remembered. Raises StoreUnavailable."""
+        known = self._known
+        new = [word for word in dict.fromkeys(words) if word not in known]
+        if len(known) + len(new) > _REMEMBERED_WORDS:
+            # Another thread goes on with the old one.
+            known = self._known = {}
+            new = list(dict.fromkeys(words))
+        if new:
+            known.update((word, found[0] if found else word) for word, found in zip(new, self.stems(new), strict=True))
+        return known
 
     def stems(self, texts: Sequence[str]) -> list[list[str]]:
         """The stems of each text, in order, repeats kept. Raises StoreUnavailable."""

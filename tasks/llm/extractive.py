@@ -39,7 +39,7 @@ class ExtractiveModel:
     provider = "spanfeed"
     name = "extractive"
 
-    def __init__(self, refusal_threshold: float = 0.72, words_per_second: float = 40.0, passages: int = 5) -> None:
+    def __init__(self, refusal_threshold: float = 0.68, words_per_second: float = 40.0, passages: int = 5) -> None:
         self._threshold = refusal_threshold
         self._words_per_second = words_per_second
         self._passages = passages

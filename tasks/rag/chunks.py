@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from semantic_text_splitter import TextSplitter
 
 from pipeline.store.documents import Chunk
+from pipeline.store.word_forms import forms
 from tasks.rag.plaintext import PlainText
+from tasks.rag.terms import words
 
 CHUNK_CHARACTERS = 1_000
 HEADING_SEPARATOR = " > "
@@ -48,14 +50,20 @@ def sections(plain: PlainText) -> Iterator[Section]:
         yield Section("", 0, len(plain.text))
 
 
-def chunk(collection: str, path: str, plain: PlainText) -> list[Chunk]:
-    """The document's chunks, without overlap. The same text at the same place always gets the same `chunk_id`."""
+def chunk(collection: str, path: str, plain: PlainText, language: str = "") -> list[Chunk]:
+    """The document's chunks, without overlap. The same text at the same place always gets the same `chunk_id`.
+
+    The `language` decides under which stems they are found beside the index's own.
+    """
     splitter = TextSplitter(CHUNK_CHARACTERS)
     chunks = []
     for section in sections(plain):
         for offset, text in splitter.chunk_indices(plain.text[section.start : section.end]):
             start = section.start + offset
-            key = "\0".join((collection, path, str(start), text))
+            found = forms(words(f"{plain.title}\n{section.heading}\n{text}"), language)
+            spoken = " ".join(dict.fromkeys(found))
+            # With its stems, so that a document is indexed again when the rules for them have changed.
+            key = "\0".join((collection, path, str(start), text, *filter(None, [spoken])))
             chunk_id = hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:32]
-            chunks.append(Chunk(chunk_id, section.heading, text, start, start + len(text)))
+            chunks.append(Chunk(chunk_id, section.heading, text, start, start + len(text), spoken))
     return chunks

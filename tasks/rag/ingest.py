@@ -13,6 +13,7 @@ from pipeline.errors import SpanfeedError, UnsupportedDocument
 from pipeline.store.document_index import Index
 from pipeline.store.documents import Chunk, Document, Listed
 from tasks.rag.chunks import chunk
+from tasks.rag.languages import language_of_text
 from tasks.rag.limits import OnPage, no_news
 from tasks.rag.reading import FileReader
 from tasks.rag.told_documents import DocumentTeller
@@ -144,7 +145,11 @@ def _taken_out(
 ) -> tuple[Document, Sequence[Chunk]]:
     plain = reader.read(file, on_page)
     url = plain.url or (f"{base_url.rstrip('/')}/{quote(name)}" if base_url else "")
-    return Document(collection, name, plain.title, url, plain.text), chunk(collection, name, plain)
+    language = language_of_text(plain.text)
+    return (
+        Document(collection, name, plain.title, url, plain.text, language),
+        chunk(collection, name, plain, language),
+    )
 
 
 def _files(root: Path, report: Report) -> Iterator[str]:

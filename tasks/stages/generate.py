@@ -14,6 +14,7 @@ from pipeline.event import clean_text
 from pipeline.tracing import current_stage_span
 from tasks.llm.attributes import model_attributes
 from tasks.llm.model import Answer, Model, Question, Turn, Usage
+from tasks.rag.languages import language_of_question
 from tasks.rag.retriever import Passage
 from tasks.resources import model
 from tasks.stage import Ending, Opening, Outcome, StageRun, stage
@@ -59,10 +60,11 @@ def _usage(run: StageRun, answer: Answer) -> dict[str, Any] | None:
 def _question(run: StageRun) -> Question:
     plan = run.inputs["think"]
     found = run.inputs.get("search", {"passages": [], "confidence": 0.0, "search_failed": False})
+    text = run.inputs["receive"]["text"]
     return Question(
-        text=run.inputs["receive"]["text"],
+        text=text,
         standalone=plan["standalone"],
-        language=run.language,
+        language=language_of_question(text, run.language),
         mode=plan["mode"],
         history=tuple(Turn(**turn) for turn in run.inputs.get("history", [])),
         passages=tuple(Passage.from_dict(passage) for passage in found["passages"]),

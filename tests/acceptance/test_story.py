@@ -49,7 +49,10 @@ def test_the_reply_is_the_first_seeds_json(make_stack: Callable[..., Stack], dat
 
 
 def test_a_new_fact_is_cited_and_a_removed_one_refused(make_stack: Callable[..., Stack]) -> None:
-    """Without this a user's own documents would not be answered from, or still be after they were removed."""
+    """Without this a user's own documents would not be answered from, or still be after they were removed.
+
+    What Spanfeed says itself it says in the question's language.
+    """
     stack = make_stack().start()
     fact = uuid.uuid4().hex[:12]
     file = stack.written("facts.md", f"# Vault\n\nThe code word of the vault Merribold is {fact}.\n", "facts")
@@ -59,6 +62,9 @@ def test_a_new_fact_is_cited_and_a_removed_one_refused(make_stack: Callable[...,
     assert found["sources"][0]["path"] == "facts.md"
     assert "facts: 1 documents" in stack.command("documents", "list")
     stack.command("documents", "remove", "facts", "facts.md")
+    assert (
+        "Je n'ai pas trouvé de réponse" in stack.ask("Quel est le mot de passe du coffre Merribold ?").json()["answer"]
+    )
     gone = stack.ask("What is the code word of the vault Merribold?").json()
     assert fact not in gone["answer"]
     assert gone["sources"] == []

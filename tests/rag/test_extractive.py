@@ -35,7 +35,7 @@ def test_a_made_up_fact_is_cited_to_the_character_and_refused_when_removed(
     assert text[source.start : source.end] == fact == source.snippet
     assert (source.number, source.title, source.path, source.collection) == (1, "lighthouse", "lighthouse.txt", "facts")
     assert (cited.refused, cited.retriever_type) == (False, "extractive-fts5")
-    assert cited.confidence >= 0.72
+    assert cited.confidence >= 0.68
     index.remove("facts", "lighthouse.txt")
     refused = ask(question)
     assert (refused.refused, refused.sources, refused.confidence) == (True, (), 0.0)
@@ -89,7 +89,7 @@ def test_a_refusal_is_plain_and_names_the_nearest(
     given = ask("Does slow mode cook spaghetti bolognese?", language=language)
     assert given.refused
     assert given.sources == ()
-    assert given.confidence < 0.72
+    assert given.confidence < 0.68
     assert given.text.startswith(refusal)
     assert nearest in given.text
 
