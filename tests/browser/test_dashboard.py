@@ -170,10 +170,19 @@ def test_a_chart_can_be_read_as_a_table_and_a_sentence(page: Page, house: Stack)
 
 def test_the_event_table_follows(page: Page, house: Stack, model: StandIn) -> None:
     """Without this an operator would have to load the page again to see what happens, or could not look into it."""
+    asked: list[str] = []
+    page.on("response", lambda reply: asked.append(reply.url) if "/operations/events?" in reply.url else None)
     page.goto(_address(house, view="events", session_id=SESSION))
     expect(page.get_by_test_id("stream")).to_have_attribute("data-state", "open", timeout=PATIENCE_MS)
     rows = page.get_by_test_id("event")
     table = page.get_by_test_id("events")
+
+    # At the beginning, when the stream is open, and a moment later; from then on the stream alone tells.
+    def settled() -> bool:
+        page.wait_for_timeout(20)
+        return len(asked) == 3
+
+    wait_for(settled, "the last page that is asked for", 60)
     stored = _events(house)
     expect(table).to_have_attribute("data-rows", str(len(stored)), timeout=PATIENCE_MS)
     model.script(words=WORDS)
@@ -186,6 +195,7 @@ def test_the_event_table_follows(page: Page, house: Stack, model: StandIn) -> No
 
     now = wait_for(together, "every new event in the table", 60)
     assert _number(rows.first, "data-id") >= now[0]["id"]
+    assert len(asked) == 3
 
     opener = page.locator(f'[data-id="{now[1]["id"]}"]').get_by_role("link")
     opener.focus()
@@ -304,7 +314,7 @@ def test_everybody_can_use_it(page: Page, house: Stack, scheme: str) -> None:
         # What is not a matter of colour is the same in the dark.
         assert page.evaluate(_AXE_RUN, ["color-contrast"] if scheme == "dark" else None) == [], view
         page.set_viewport_size({"width": 320, "height": 720})
-        assert page.evaluate("document.documentElement.scrollWidth") <= 320, view
+        wait_for(lambda: page.evaluate("document.documentElement.scrollWidth") <= 320, f"a narrow {view}")
         _picture(page, f"dashboard-{view}-{scheme}-320")
 
 
