@@ -165,6 +165,8 @@ export interface MessageDocument {
   partial?: boolean;
   /** Nothing in the documents answers the question, and the answer says so. */
   refused?: boolean;
+  /** What a model's answer was checked for, and how often it held. */
+  checks?: Record<string, unknown> | null;
 }
 
 export interface HistoryMessage {

@@ -20,6 +20,7 @@ def upgrade() -> None:
         sa.Column("title", sa.Text, nullable=False),
         sa.Column("url", sa.Text, nullable=False),
         sa.Column("text", sa.Text, nullable=False),
+        sa.Column("language", sa.String(8), nullable=False),
         sa.Column("digest", sa.String(64), nullable=False),
         sa.Column("added_at", _TIME, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_documents"),

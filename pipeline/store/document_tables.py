@@ -46,6 +46,7 @@ def add_tables(metadata: MetaData) -> None:
         Column("title", Text, nullable=False),
         Column("url", Text, nullable=False),
         Column("text", Text, nullable=False),
+        Column("language", String(8), nullable=False),
         Column("digest", String(64), nullable=False),
         Column("added_at", DateTime(timezone=True), nullable=False),
         UniqueConstraint("collection", "path"),

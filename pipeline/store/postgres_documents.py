@@ -31,6 +31,7 @@ from pipeline.store.postgres_statements import (
 from pipeline.store.stems import Stemmer
 
 # Beyond it PostgreSQL takes no lexeme, and nobody searches for one.
+_DOCUMENT = ("collection", "path", "title", "url", "text", "language")
 _STEM_LIMIT_CHARACTERS = 200
 _POSITION_LIMIT = 16_000
 _POSITIONS_LIMIT = 250
@@ -101,9 +102,8 @@ class PostgresIndex:
     def document(self, collection: str, path: str) -> Document | None:
         """One document with its plain text, or None."""
         columns = documents.c
-        query = select(columns.collection, columns.path, columns.title, columns.url, columns.text).where(
-            columns.collection == collection, columns.path == path
-        )
+        wanted = [columns[name] for name in _DOCUMENT]
+        query = select(*wanted).where(columns.collection == collection, columns.path == path)
         with self._store.read() as connection:
             row = connection.execute(query).first()
         return None if row is None else Document(*row)
@@ -204,7 +204,7 @@ def _insert(
     key = connection.execute(
         ADD_DOCUMENT,
         {
-            **{name: getattr(document, name) for name in ("collection", "path", "title", "url", "text")},
+            **{name: getattr(document, name) for name in _DOCUMENT},
             "digest": digest,
             "added_at": datetime.datetime.now(datetime.UTC),
         },

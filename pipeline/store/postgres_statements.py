@@ -8,8 +8,8 @@ TURN = text("SELECT pg_advisory_xact_lock(7364414)")
 """Waits until no other program adds or removes; any number, the same for all. Without it the counts could deadlock."""
 
 ADD_DOCUMENT = text("""
-INSERT INTO documents (collection, path, title, url, text, digest, added_at)
-VALUES (:collection, :path, :title, :url, :text, :digest, :added_at) RETURNING id
+INSERT INTO documents (collection, path, title, url, text, language, digest, added_at)
+VALUES (:collection, :path, :title, :url, :text, :language, :digest, :added_at) RETURNING id
 """)
 
 ADD_CHUNK = text("""

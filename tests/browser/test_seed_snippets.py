@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import BrowserContext
 
 from tests.parts.stack import KEY, Stack
+from tests.stand_in import StandIn
 
 pytestmark = pytest.mark.browser
 _FEED = """sessionId => {
@@ -36,8 +37,9 @@ _ASK = """sessionId => fetch("/chat/", {
 }).then(response => response.status)"""
 
 
-def test_a_page_of_the_first_seed_hears_and_polls(context: BrowserContext, stack: Stack) -> None:
+def test_a_page_of_the_first_seed_hears_and_polls(context: BrowserContext, stack: Stack, model: StandIn) -> None:
     """Without this a frontend of the first seed would need more than a new address and a key."""
+    model.script(words=["It ", "glows ", "green [1]."])
     page = context.new_page()
     with page.expect_response("**/page/session") as made:
         page.goto(stack.url)

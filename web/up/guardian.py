@@ -18,23 +18,24 @@ class Guardian:
     def __init__(self, keep_open: tuple[int, ...] = ()) -> None:
         self._keep_open = keep_open
         self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: int | None = None
+        """Where the guard is told."""
         self._watched: list[int] | None = None
 
     def watch(self, process_ids: Iterable[int]) -> None:
         """Tell the guard which group leaders to end when this process is gone; start it if it died."""
         wanted = sorted(process_ids)
         if self._process is None or self._process.poll() is not None:
-            self._start()
-        elif wanted == self._watched:
-            return
-        self._send(wanted)
+            self._start(wanted)
+        elif wanted != self._watched:
+            self._send(wanted)
 
     def close(self) -> None:
         """End the guard; the children it watched are left to the caller."""
-        if self._process is None or self._process.stdin is None:
+        if self._process is None:
             return
         self._send([])
-        self._process.stdin.close()
+        self._hang_up()
         try:
             self._process.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
@@ -42,29 +43,37 @@ class Guardian:
             self._process.wait(_END_SECONDS)
         self._process = None
 
-    def _start(self) -> None:
-        if self._process and self._process.stdin:
-            self._process.stdin.close()
-        self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", str(_GUARD)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=self._keep_open,
-            start_new_session=True,
-            bufsize=0,
-        )
-        if self._process.stdin:
+    def _hang_up(self) -> None:
+        if self._pipe is not None:
+            os.close(self._pipe)
+            self._pipe = None
+
+    def _start(self, process_ids: list[int]) -> None:
+        self._hang_up()
+        listens, self._pipe = os.pipe()
+        try:
             # A stopped guard must not stop the supervisor with it.
-            os.set_blocking(self._process.stdin.fileno(), False)
+            os.set_blocking(self._pipe, False)
+            # Told before it lives: a supervisor that is killed in between would leave a guard that knows nobody.
+            self._send(process_ids)
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(_GUARD)],
+                stdin=listens,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                pass_fds=self._keep_open,
+                start_new_session=True,
+            )
+        finally:
+            os.close(listens)
 
     def _send(self, process_ids: list[int]) -> None:
-        if self._process is None or self._process.stdin is None:
+        if self._pipe is None:
             return
         self._watched = None
         line = " ".join(map(str, process_ids)).encode() + b"\n"
         try:
-            if self._process.stdin.write(line) == len(line):
+            if os.write(self._pipe, line) == len(line):
                 self._watched = process_ids
         except (BrokenPipeError, BlockingIOError):
             # Sent again with the next call; a dead guard is started anew then.
