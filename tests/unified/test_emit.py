@@ -269,10 +269,12 @@ def test_a_forked_child_emits(log: Read) -> None:
     assert [event["event_type"] for event in log()] == ["from.parent", "from.child", "from.child"]
 
 
+# A line in one piece each: print() writes its words and the line's end one by one, and two threads write here.
 _SCRIPT = """
+import sys
 from pipeline.unified import emit_realtime_event, event_router
-event_router.add_type_handler("from.*", lambda event: print("handled", event.event_type))
-print(bool(emit_realtime_event("from.script", {"a": 1})))
+event_router.add_type_handler("from.*", lambda event: sys.stdout.write(f"handled {event.event_type}\\n"))
+sys.stdout.write(f"{bool(emit_realtime_event('from.script', {'a': 1}))}\\n")
 """
 
 
