@@ -165,9 +165,13 @@ class EventSystem:
             log_id = self._ready().emitter.append(identity, state, f"chat:{event_id}", took_ms=took_ms)
         except SpanfeedError as error:
             return self.refused(identity.event_type, event_id, str(error))
+        return self._told(identity.event_type, event_id, log_id)
+
+    def _told(self, event_type: str, event_id: str, log_id: int | None) -> Emitted:
+        """What became of an event that was given to the emitter."""
         if log_id is None:
             why = "Redis does not answer, and the spool cannot keep it"
-            return dataclasses.replace(self.refused(identity.event_type, event_id, why), unavailable=True)
+            return dataclasses.replace(self.refused(event_type, event_id, why), unavailable=True)
         return Emitted(event_id, True, None, log_id or None, kept=not log_id)
 
     def process_stats(self) -> dict[str, Any]:
@@ -276,11 +280,10 @@ class EventSystem:
         text = sentence or catalog.sentence(event.event_type, language, event.data)
         state = State(shown_status(event, audience), text, event.data, event.metadata)
         log_id = ready.emitter.append(identity, state, f"unified:{key}", str(audience))
-        if log_id is None:
-            why = "Redis does not answer, and the spool cannot keep it"
-            return dataclasses.replace(self.refused(event.event_type, event.id, why), unavailable=True)
-        self._counts.emitted(event)
-        return Emitted(event.id, True, None, log_id or None, kept=not log_id)
+        found = self._told(event.event_type, event.id, log_id)
+        if found:
+            self._counts.emitted(event)
+        return found
 
 
 _ALL: weakref.WeakSet[EventSystem] = weakref.WeakSet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Iterator
 
@@ -69,6 +70,13 @@ def stack(tmp_path_factory: pytest.TempPathFactory, model: StandIn) -> Iterator[
 def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
     """A visitor, whose pages ask nobody but Spanfeed and say nothing of their own on the console."""
     opened = browser.new_context(viewport={"width": 1280, "height": 900}, bypass_csp=True)
+    with well_behaved(opened, stack):
+        yield opened
+
+
+@contextlib.contextmanager
+def well_behaved(opened: BrowserContext, stack: Stack) -> Iterator[None]:
+    """Closes the context at the end; its pages must have asked nobody but Spanfeed and said no error of their own."""
     said: list[str] = []
     foreign: list[str] = []
 
@@ -78,7 +86,7 @@ def context(browser: Browser, stack: Stack) -> Iterator[BrowserContext]:
 
     opened.on("page", watch)
     opened.on("request", lambda asked: foreign.append(asked.url) if not asked.url.startswith(stack.url) else None)
-    yield opened
+    yield
     opened.close()
     assert (said, foreign) == ([], [])
 

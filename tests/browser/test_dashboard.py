@@ -14,7 +14,7 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from tests.browser.conftest import CLIENT, is_ours
+from tests.browser.conftest import CLIENT, well_behaved
 from tests.parts.missing import missing
 from tests.parts.stack import NO_TLS, ROOT, Stack
 from tests.parts.waiting import wait_for
@@ -77,18 +77,8 @@ def context(browser: Browser, house: Stack) -> Iterator[BrowserContext]:
     if not CLIENT.with_name("dashboard.js").exists():
         missing("the built page (make page)")
     opened = browser.new_context(viewport={"width": 1440, "height": 900}, reduced_motion="reduce")
-    said: list[str] = []
-    foreign: list[str] = []
-
-    def watch(page: Page) -> None:
-        page.on("console", lambda line: said.append(line.text) if is_ours(line) else None)
-        page.on("pageerror", lambda error: said.append(str(error)))
-
-    opened.on("page", watch)
-    opened.on("request", lambda asked: foreign.append(asked.url) if not asked.url.startswith(house.url) else None)
-    yield opened
-    opened.close()
-    assert (said, foreign) == ([], [])
+    with well_behaved(opened, house):
+        yield opened
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,13 @@
 // The chat page: head, conversation, question.
-import { useEffect, useMemo, useState, useSyncExternalStore } from "react";
+import { useMemo, useState, useSyncExternalStore } from "react";
 import type { Chat } from "../chat";
 import type { Memory } from "../storage";
-import { chooseLanguage, type Language } from "../texts";
+import type { Language } from "../texts";
 import { Composer } from "./Composer";
 import { Connection, useConnectionNews } from "./Connection";
 import { Conversations } from "./Conversations";
 import { Header } from "./Header";
+import { useLanguage } from "./language";
 import { LanguageContext, useLocale } from "./locale";
 import { Mark } from "./icons";
 import { Status } from "./Status";
@@ -15,14 +16,7 @@ import { useFollow } from "./follow";
 import { useSteady } from "./hooks";
 
 export function App({ chat, memory }: { chat: Chat; memory: Memory }) {
-  const [language, setLanguage] = useState(() => chooseLanguage(memory.language, navigator.languages));
-  useEffect(() => {
-    document.documentElement.lang = language;
-  }, [language]);
-  const choose = (next: Language) => {
-    memory.language = next;
-    setLanguage(next);
-  };
+  const [language, choose] = useLanguage(memory);
   return (
     <LanguageContext value={language}>
       <Page chat={chat} memory={memory} language={language} onLanguage={choose} />

@@ -47,19 +47,16 @@ export function Alerts() {
 
 function Silences({ rule, list, onChange }: { rule: string; list: readonly Silence[]; onChange(): void }) {
   const { t, f } = useLocale();
-  const deed = useDeed();
+  const deed = useDeed(onChange);
   const add = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = event.currentTarget;
     const given = new FormData(form);
     const word = (name: string) => String(given.get(name) ?? "").trim();
-    if (await deed.run(() => silence(word("rule"), Number(word("seconds")), word("reason")))) {
-      form.reset();
-      onChange();
-    }
+    if (await deed.run(() => silence(word("rule"), Number(word("seconds")), word("reason")))) form.reset();
   };
   const end = async (id: number) => {
-    if (await deed.run(() => endSilence(id))) onChange();
+    await deed.run(() => endSilence(id));
   };
   return (
     <section className="panel">

@@ -2,7 +2,8 @@
 import { type ReactNode, useCallback, useEffect, useRef, useState } from "react";
 import { problemOf } from "../../app/problem";
 import type { Memory } from "../../app/storage";
-import { chooseLanguage, type Language } from "../../app/texts";
+import { useLanguage } from "../../app/view/language";
+import type { Language } from "../../app/texts";
 import { me, type Person } from "../api";
 import type { View } from "../place";
 import { Alerts } from "./Alerts";
@@ -19,14 +20,7 @@ import { Subscriptions } from "./Subscriptions";
 import { TracePage } from "./TracePage";
 
 export function Dashboard({ memory }: { memory: Memory }) {
-  const [language, setLanguage] = useState(() => chooseLanguage(memory.language, navigator.languages));
-  useEffect(() => {
-    document.documentElement.lang = language;
-  }, [language]);
-  const choose = (next: Language) => {
-    memory.language = next;
-    setLanguage(next);
-  };
+  const [language, choose] = useLanguage(memory);
   return (
     <LanguageContext value={language}>
       <WayProvider>

@@ -12,17 +12,14 @@ export function Keys() {
   const { t } = useLocale();
   const list = useLoad("keys", keys);
   const [shown, setShown] = useState<Key | null>(null);
-  const deed = useDeed();
-  const change = async (work: () => Promise<unknown>) => {
-    if (await deed.run(work)) list.again();
-  };
+  const deed = useDeed(list.again);
   const add = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = event.currentTarget;
     const given = new FormData(form);
     const user = String(given.get("user_id")).trim();
     const key = { name: String(given.get("name")).trim(), scopes: given.getAll("scope").map(String) };
-    await change(async () => {
+    await deed.run(async () => {
       setShown(await makeKey(user ? { ...key, user_id: user } : key));
       form.reset();
     });
@@ -59,8 +56,8 @@ export function Keys() {
         <KeyTable
           list={list.value ?? []}
           busy={deed.busy}
-          onRotate={(id) => void change(async () => setShown(await rotateKey(id)))}
-          onRevoke={(id) => void change(() => revokeKey(id))}
+          onRotate={(id) => void deed.run(async () => setShown(await rotateKey(id)))}
+          onRevoke={(id) => void deed.run(() => revokeKey(id))}
         />
       </section>
     </>

@@ -13,17 +13,14 @@ export function Subscriptions() {
   const { t } = useLocale();
   const list = useLoad("subscriptions", subscriptions, EVERY_MS);
   const [shown, setShown] = useState<string | null>(null);
-  const deed = useDeed();
-  const change = async (work: () => Promise<unknown>) => {
-    if (await deed.run(work)) list.again();
-  };
+  const deed = useDeed(list.again);
   const add = async (event: FormEvent<HTMLFormElement>) => {
     event.preventDefault();
     const form = event.currentTarget;
     const given = new FormData(form);
     const word = (name: string) => String(given.get(name) ?? "").trim();
     const types = word("event_types").split(/[\s,]+/).filter(Boolean);
-    await change(async () => {
+    await deed.run(async () => {
       setShown((await subscribe(word("url"), word("name"), types)).secret ?? null);
       form.reset();
     });
@@ -53,7 +50,7 @@ export function Subscriptions() {
         {shown && <Secret secret={shown} onDone={() => setShown(null)} />}
       </section>
       <section className="panel">
-        <SubscriptionTable list={list.value ?? []} busy={deed.busy} onChange={(work) => void change(work)} />
+        <SubscriptionTable list={list.value ?? []} busy={deed.busy} onChange={(work) => void deed.run(work)} />
         {list.value?.length === 0 && <p className="empty">{t.noSubscriptions}</p>}
       </section>
     </>

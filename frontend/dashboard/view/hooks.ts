@@ -68,8 +68,8 @@ export interface Deed {
   run(work: () => Promise<unknown>): Promise<boolean>;
 }
 
-/** Something that a button does: one at a time, and why it did not work. */
-export function useDeed(): Deed {
+/** Something that a button does: one at a time, what follows when it worked, and why it did not. */
+export function useDeed(then?: () => void): Deed {
   const refused = useContext(RefusedContext);
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<Problem | null>(null);
@@ -79,6 +79,7 @@ export function useDeed(): Deed {
       setProblem(null);
       try {
         await work();
+        then?.();
         return true;
       } catch (error) {
         const found = problemOf(error);
@@ -89,7 +90,7 @@ export function useDeed(): Deed {
         setBusy(false);
       }
     },
-    [refused],
+    [refused, then],
   );
   return { busy, problem, run };
 }
