@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import zlib
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from pipeline.errors import UnsupportedDocument
 from tasks.rag.chunks import sections
-from tasks.rag.formats import SUFFIXES, read
+from tasks.rag.formats import SUFFIXES
 from tasks.rag.plaintext import PlainText
+from tasks.rag.reading import FileReader
 from tasks.rag.sentences import sentence_spans
 from tasks.rag.terms import content_words
 
@@ -69,12 +71,11 @@ def half_of(path: str) -> int:
 
 def documents(folder: Path) -> Iterator[tuple[str, PlainText]]:
     """The documents below the folder, by path; what cannot be read is left out."""
-    for file in sorted(folder.rglob("*")):
-        if file.is_file() and file.suffix.lower() in SUFFIXES:
-            try:
-                yield file.relative_to(folder).as_posix(), read(file)
-            except UnsupportedDocument:
-                continue
+    with FileReader() as reader:
+        for file in sorted(folder.rglob("*")):
+            if file.is_file() and file.suffix.lower() in SUFFIXES:
+                with contextlib.suppress(UnsupportedDocument):
+                    yield file.relative_to(folder).as_posix(), reader.read(file)
 
 
 def from_file(file: Path) -> list[Asked]:

@@ -16,7 +16,7 @@ _K1 = 1.2
 _B = 0.75
 _TITLE_WEIGHT = 2.0
 _LEAST_IDF = 1e-6
-# Four microseconds each; with them a search of 100,000 chunks stays below the 20 ms that it may take.
+# So many as a search of 100,000 chunks can rank in tens of milliseconds; fewer find less, more take longer.
 _SURE_CANDIDATES = 1_000
 _OTHER_CANDIDATES = 300
 _RANKED_EXACTLY = 50

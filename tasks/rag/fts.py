@@ -30,9 +30,8 @@ _CONFIDENCE_PASSAGES = 5
 # "What is X?" has one content word, which every passage about X repeats: look further, for one that says what X is.
 _MEANING_PASSAGES = 40
 _MEANING_BONUS = 2.0
-# BM25 does not know where words stand. Of 350 sentences of 116 pages, each asked for by three to five of its words, one
-# of them often changed, these bonuses put 79 % first (without: 70 %) and 94 % among five (90 %); on the 117 pages
-# beside them 81 % (71 %) and 95 % (89 %). Between 0.5 and 10 little depends on them.
+# BM25 does not know where words stand. Between 0.5 and 10 little depends on these bonuses (`benchmarks.retrieval`
+# prints what any corpus makes of them).
 _RERANKED_PASSAGES = 24
 # More unknown words are another language or no words at all.
 _CORRECTED_WORDS = 3

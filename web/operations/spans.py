@@ -127,11 +127,6 @@ class Tree:
             elif span.end is None and is_queued and self._attempts[span.key][0] is not span:
                 span.state = QUEUED
 
-    @property
-    def open_spans(self) -> list[Span]:
-        """Those that have not ended."""
-        return [span for span in self.spans if span.end is None]
-
 
 def tree_of(events: Iterable[Data]) -> Tree:
     """The tree of a run's events, which come in order."""
